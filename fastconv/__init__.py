@@ -1,0 +1,50 @@
+"""Convolution on the CPU for NumPy arrays: torch's layers and functions on compiled kernels.
+
+``import fastconv as fc`` has every layer (``fc.Conv2d``) and function (``fc.conv2d``);
+``fastconv.nn``, ``fastconv.functional``, ``fastconv.optim`` and ``fastconv.reference`` hold them
+by kind.
+"""
+
+from ._find_core import find_core
+
+find_core(__path__)
+
+from . import functional, nn, optim, reference  # noqa: E402
+from ._core import (  # noqa: E402
+    __version__,
+    get_num_threads,
+    release_memory,
+    set_num_threads,
+)
+from .config import (  # noqa: E402
+    get_cmake_dir,
+    get_include,
+    get_library_dir,
+    get_pkgconfig_dir,
+    show_config,
+)
+from .functional import *  # noqa: E402, F403
+from .nn import *  # noqa: E402, F403
+from .random import manual_seed  # noqa: E402
+from .serialization import load, save  # noqa: E402
+
+__all__ = [  # noqa: PLE0604
+    "__version__",
+    "functional",
+    "get_cmake_dir",
+    "get_include",
+    "get_library_dir",
+    "get_num_threads",
+    "get_pkgconfig_dir",
+    "load",
+    "manual_seed",
+    "nn",
+    "optim",
+    "reference",
+    "release_memory",
+    "save",
+    "set_num_threads",
+    "show_config",
+    *functional.__all__,
+    *nn.__all__,
+]

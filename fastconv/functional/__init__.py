@@ -1,0 +1,66 @@
+"""Stateless functions on arrays, and their gradients.
+
+Each differentiable ``f(x, ...)`` has ``f_backward(grad_output, x, ...)``, which takes the same
+arguments after `grad_output` and returns the gradients of the array arguments in their order.
+"""
+
+from .activation import (
+    hard_swish,
+    hard_swish_backward,
+    leaky_relu,
+    leaky_relu_backward,
+    relu,
+    relu6,
+    relu6_backward,
+    relu_backward,
+    sigmoid,
+    sigmoid_backward,
+    silu,
+    silu_backward,
+    tanh,
+    tanh_backward,
+)
+from .conv import conv2d, conv2d_backward
+from .dropout import dropout, dropout_backward
+from .linear import linear, linear_backward
+from .loss import cross_entropy, cross_entropy_backward, mse_loss, mse_loss_backward
+from .pad import pad, pad_backward
+from .pooling import avg_pool2d, avg_pool2d_backward, max_pool2d, max_pool2d_backward
+from .softmax import log_softmax, log_softmax_backward, softmax, softmax_backward
+
+__all__ = [
+    "avg_pool2d",
+    "avg_pool2d_backward",
+    "conv2d",
+    "conv2d_backward",
+    "cross_entropy",
+    "cross_entropy_backward",
+    "dropout",
+    "dropout_backward",
+    "hard_swish",
+    "hard_swish_backward",
+    "leaky_relu",
+    "leaky_relu_backward",
+    "linear",
+    "linear_backward",
+    "log_softmax",
+    "log_softmax_backward",
+    "max_pool2d",
+    "max_pool2d_backward",
+    "mse_loss",
+    "mse_loss_backward",
+    "pad",
+    "pad_backward",
+    "relu",
+    "relu6",
+    "relu6_backward",
+    "relu_backward",
+    "sigmoid",
+    "sigmoid_backward",
+    "silu",
+    "silu_backward",
+    "softmax",
+    "softmax_backward",
+    "tanh",
+    "tanh_backward",
+]

@@ -1,0 +1,93 @@
+"""Activation layers.
+
+`inplace` is taken for torch's sake and shown in the repr; the result is a new array either way.
+"""
+
+from __future__ import annotations
+
+from .module import UnaryModule
+
+
+class _Inplace(UnaryModule):
+    def __init__(self, inplace: bool = False) -> None:
+        self.inplace = inplace
+
+    def extra_repr(self) -> str:
+        return "inplace=True" if self.inplace else ""
+
+
+class ReLU(_Inplace):
+    """max(x, 0)."""
+
+    function = "relu"
+
+
+class ReLU6(_Inplace):
+    """min(max(x, 0), 6)."""
+
+    function = "relu6"
+
+
+class SiLU(_Inplace):
+    """x sigmoid(x)."""
+
+    function = "silu"
+
+
+class Hardswish(_Inplace):
+    """x min(max(x + 3, 0), 6) / 6."""
+
+    function = "hard_swish"
+
+    def extra_repr(self) -> str:
+        """Nothing, as in torch."""
+        return ""
+
+
+class LeakyReLU(_Inplace):
+    """x where x > 0, else negative_slope * x.
+
+    >>> import fastconv.nn as nn
+    >>> nn.LeakyReLU(0.2)
+    LeakyReLU(negative_slope=0.2)
+    """
+
+    function = "leaky_relu"
+    settings = ("negative_slope",)
+
+    def __init__(self, negative_slope: float = 0.01, inplace: bool = False) -> None:
+        super().__init__(inplace)
+        self.negative_slope = negative_slope
+
+    def extra_repr(self) -> str:
+        """Torch's words for a leaky ReLU."""
+        return f"negative_slope={self.negative_slope}{', inplace=True' if self.inplace else ''}"
+
+
+class Sigmoid(UnaryModule):
+    """1 / (1 + exp(-x))."""
+
+    function = "sigmoid"
+    keeps_output = True
+
+
+class Tanh(UnaryModule):
+    """Hyperbolic tangent."""
+
+    function = "tanh"
+    keeps_output = True
+
+
+class Softmax(UnaryModule):
+    """exp(x) / sum of exp(x) along `dim`."""
+
+    function = "softmax"
+    settings = ("dim",)
+    keeps_output = True
+
+    def __init__(self, dim: int) -> None:
+        self.dim = dim
+
+    def extra_repr(self) -> str:
+        """Torch's words for a softmax."""
+        return f"dim={self.dim}"

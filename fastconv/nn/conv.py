@@ -1,0 +1,206 @@
+"""Convolution layers: one base for any number of dimensions."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import functional as F
+from ..functional._coerce import Array, Ints, Padding, as_int, as_padding, as_tuple
+from ..random import Rng, uniform
+from .module import Module
+from .parameter import Parameter
+
+PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
+PADDING_NAMES = ("valid", "same", "same_lower", "full")
+
+
+class _ConvNd(Module):
+    """Weights, their initial values and padding modes; a subclass says how many dimensions."""
+
+    dims: ClassVar[int]
+    bias: Parameter | None
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Ints,
+        stride: Ints = 1,
+        padding: Padding = 0,
+        dilation: Ints = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: str = "zeros",
+        *,
+        dtype: npt.DTypeLike = np.float32,
+        rng: Rng | None = None,
+    ) -> None:
+        name, dims = type(self).__name__, self.dims
+        self.in_channels = as_int(name, "in_channels", in_channels)
+        self.out_channels = as_int(name, "out_channels", out_channels)
+        self.kernel_size = as_tuple(name, "kernel_size", kernel_size, dims)
+        self.stride = as_tuple(name, "stride", stride, dims)
+        self.padding = _padding(name, padding, dims)
+        self.dilation = as_tuple(name, "dilation", dilation, dims)
+        self.groups = as_int(name, "groups", groups)
+        self.padding_mode = padding_mode
+        self._check(name)
+        shape = (self.out_channels, self.in_channels // self.groups, *self.kernel_size)
+        bound = 1 / math.sqrt(math.prod(shape[1:]))
+        self.weight = Parameter(uniform(bound, shape, dtype, rng))
+        self.bias = Parameter(uniform(bound, shape[:1], dtype, rng)) if bias else None
+
+    def forward(self, input: Any) -> Array:
+        """The convolution of `input`, shape (N, C, \\*spatial) or (C, \\*spatial)."""
+        padded, padding = self._padded(input)
+        self._keep(input, padded)
+        convolve = getattr(F, f"conv{self.dims}d")
+        output: Array = convolve(
+            padded, self.weight, self.bias, self.stride, padding, self.dilation, self.groups
+        )
+        return output
+
+    def backward(self, grad_output: Any) -> Array:
+        """The input's gradient; adds those of weight and bias."""
+        input, padded = self._kept()
+        parameters = (self.weight, self.bias)
+        wanted = tuple(p is not None and p.requires_grad for p in parameters)
+        backward = getattr(F, f"conv{self.dims}d_backward")
+        grad_input: Array
+        padding = self.padding if self.padding_mode == "zeros" else 0
+        grad_input, *gradients = backward(
+            *(grad_output, padded, self.weight, self.bias),
+            *(self.stride, padding, self.dilation, self.groups),
+            needs=(True, *wanted),
+        )
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            if parameter is not None and gradient is not None:
+                parameter.add_grad(gradient)
+        if self.padding_mode == "zeros":
+            return grad_input
+        return F.pad_backward(grad_input, input, self._amounts(input), self.padding_mode)
+
+    def _padded(self, input: Any) -> tuple[Any, Any]:
+        """The input, padded here unless with zeros, and the padding left to the convolution."""
+        if self.padding_mode == "zeros":
+            return input, self.padding
+        return F.pad(input, self._amounts(input), self.padding_mode), 0
+
+    def _amounts(self, input: Any) -> tuple[int, ...]:
+        """What `F.pad` takes: (before, after) of the last dimension first."""
+        sizes = np.shape(input)[-self.dims :]
+        if len(sizes) < self.dims:
+            raise ValueError(
+                f"{type(self).__name__}: input has shape {sizes} "
+                f"(wanted {self.dims + 1} or {self.dims + 2} dimensions)"
+            )
+        pairs = [self._pair(axis, size) for axis, size in enumerate(sizes)]
+        return tuple(amount for pair in reversed(pairs) for amount in pair)
+
+    def _pair(self, axis: int, size: int) -> tuple[int, int]:
+        padding, stride = self.padding, self.stride[axis]
+        reach = self.dilation[axis] * (self.kernel_size[axis] - 1)
+        if not isinstance(padding, str):
+            entry = padding[axis]
+            return entry if isinstance(entry, tuple) else (entry, entry)
+        if padding == "valid":
+            return 0, 0
+        if padding == "full":
+            return reach, reach
+        total = max((-(-size // stride) - 1) * stride + reach + 1 - size, 0)
+        less, more = total // 2, total - total // 2
+        return (less, more) if padding == "same" else (more, less)
+
+    def _check(self, name: str) -> None:
+        numbers: dict[str, tuple[int, ...]] = {
+            "in_channels": (self.in_channels,),
+            "out_channels": (self.out_channels,),
+            "kernel_size": self.kernel_size,
+            "stride": self.stride,
+            "dilation": self.dilation,
+            "groups": (self.groups,),
+        }
+        for argument, values in numbers.items():
+            if min(values) < 1:
+                got = values if len(values) > 1 else values[0]
+                raise ValueError(f"{name}: {argument} is {got} (wanted at least 1)")
+        for argument in ("in_channels", "out_channels"):
+            if getattr(self, argument) % self.groups:
+                raise ValueError(
+                    f"{name}: {argument} is {getattr(self, argument)}, groups is {self.groups} "
+                    f"(wanted a multiple of groups)"
+                )
+        if self.padding_mode not in PADDING_MODES:
+            raise ValueError(
+                f"{name}: padding_mode is {self.padding_mode!r} "
+                f"(wanted one of {', '.join(PADDING_MODES)})"
+            )
+
+    def extra_repr(self) -> str:
+        """Torch's words for a convolution."""
+        parts = [f"{self.in_channels}, {self.out_channels}, kernel_size={self.kernel_size}"]
+        parts.append(f"stride={self.stride}")
+        if self.padding != (0,) * self.dims:
+            parts.append(f"padding={self.padding}")
+        if self.dilation != (1,) * self.dims:
+            parts.append(f"dilation={self.dilation}")
+        if self.groups != 1:
+            parts.append(f"groups={self.groups}")
+        if self.bias is None:
+            parts.append("bias=False")
+        if self.padding_mode != "zeros":
+            parts.append(f"padding_mode={self.padding_mode}")
+        return ", ".join(parts)
+
+
+class Conv2d(_ConvNd):
+    """Convolution of images with learned weights.
+
+    Parameters
+    ----------
+    in_channels, out_channels : int
+    kernel_size, stride, dilation : int or (height, width)
+    padding : int, (height, width), pairs of (before, after), or a name
+        "valid", "same", "same_lower" or "full".
+    groups : int
+        The channels are split into so many independent convolutions.
+    bias : bool
+    padding_mode : str
+        "zeros", "reflect", "replicate" or "circular".
+    dtype : float32 or float64
+    rng : numpy Generator or int, optional
+        Where the initial values come from; by default what `fastconv.manual_seed` seeded.
+
+    Attributes
+    ----------
+    weight : Parameter, shape (out_channels, in_channels / groups, height, width)
+    bias : Parameter, shape (out_channels,), or None
+
+    Both start uniform between ±1 / sqrt(in_channels / groups · height · width), as in torch.
+
+    >>> import fastconv.nn as nn
+    >>> nn.Conv2d(1, 6, 5, padding=2)
+    Conv2d(1, 6, kernel_size=(5, 5), stride=(1, 1), padding=(2, 2))
+    """
+
+    dims = 2
+
+
+def _padding(name: str, padding: Padding, dims: int) -> str | tuple[Any, ...]:
+    """A name, or one int a dimension, or one (before, after) pair a dimension."""
+    if isinstance(padding, str):
+        if padding not in PADDING_NAMES:
+            raise ValueError(
+                f"{name}: padding is {padding!r} (wanted numbers or one of "
+                f"{', '.join(PADDING_NAMES)})"
+            )
+        return padding
+    pairs = as_padding(name, padding, dims)
+    assert not isinstance(pairs, str)
+    if any(amount < 0 for pair in pairs for amount in pair):
+        raise ValueError(f"{name}: padding is {padding} (wanted 0 or more)")
+    return tuple(pair[0] for pair in pairs) if all(a == b for a, b in pairs) else pairs

@@ -1,0 +1,251 @@
+"""The base of all layers: names, modes, state, and what a forward keeps for its backward."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, NamedTuple, TypeVar
+
+import numpy as np
+
+from .. import functional as F
+from ..functional._coerce import Array, as_array
+from .parameter import Parameter
+
+Self = TypeVar("Self", bound="Module")
+
+
+class IncompatibleKeys(NamedTuple):
+    """What `Module.load_state_dict` did not find, and what it did not know."""
+
+    missing_keys: list[str]
+    unexpected_keys: list[str]
+
+
+class Module:
+    """Base of layers and of models.
+
+    A subclass assigns Parameters and other modules to attributes, writes ``forward`` and, to be
+    trained, ``backward(grad_output)``, which returns the input's gradient and adds to the ``grad``
+    of each Parameter. Attributes are found by their type, in the order of assignment.
+
+    >>> import fastconv.nn as nn
+    >>> class Net(nn.Module):
+    ...     def __init__(self):
+    ...         self.first = nn.Linear(4, 2)
+    >>> list(Net().state_dict())
+    ['first.weight', 'first.bias']
+    """
+
+    training: bool = True
+    _buffers: tuple[str, ...] = ()
+    _saved: tuple[Any, ...] | None = None
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        return self.forward(*args, **kwargs)
+
+    def forward(self, *args: Any, **kwargs: Any) -> Any:
+        """The output; what calling the module returns."""
+        raise NotImplementedError(f"{type(self).__name__} has no forward (wanted one in the class)")
+
+    def backward(self, grad_output: Any) -> Any:
+        """The input's gradient of the last forward; adds to the parameters' ``grad``."""
+        raise NotImplementedError(
+            f"{type(self).__name__} has no backward (wanted one in the class)"
+        )
+
+    def _keep(self, *values: Any) -> None:
+        """Keep `values` for backward; nothing in eval(), where threads may share the module."""
+        if self.training:
+            self._saved = values
+
+    def _kept(self) -> tuple[Any, ...]:
+        if self._saved is not None:
+            return self._saved
+        name = type(self).__name__
+        if self.training:
+            raise RuntimeError(
+                f"{name}: backward without a forward (call the layer on an input before it)"
+            )
+        raise RuntimeError(
+            f"{name}: backward in eval(), which keeps nothing for it "
+            "(call train() and then the layer on an input before it)"
+        )
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        old = self.__dict__.get(name)
+        if isinstance(old, Parameter) and not isinstance(value, (Parameter, type(None))):
+            raise TypeError(
+                f"{type(self).__name__}: {name} is a Parameter, got a {type(value).__name__} "
+                f"(wanted a Parameter or None; {name}.data[...] = values changes the values)"
+            )
+        object.__setattr__(self, name, value)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "_saved"}
+
+    # Names
+
+    def add_module(self, name: str, module: Module | None) -> None:
+        """Assign `module` to the attribute `name`, which may be a number."""
+        if not name or "." in name:
+            raise ValueError(f"add_module: name is {name!r} (wanted one without dots)")
+        if hasattr(self, name) and not isinstance(getattr(self, name), Module):
+            raise ValueError(f"add_module: name is {name!r}, which is taken (wanted another)")
+        setattr(self, name, module)
+
+    def register_buffer(self, name: str, value: Any) -> None:
+        """Assign an array that belongs to the state but is not learned."""
+        setattr(self, name, as_array("register_buffer", name, value))
+        self._buffers = tuple(dict.fromkeys((*self._buffers, name)))
+
+    def named_children(self) -> Iterator[tuple[str, Module]]:
+        """The modules directly inside, with their names."""
+        for name, value in vars(self).items():
+            if isinstance(value, Module):
+                yield name, value
+
+    def children(self) -> Iterator[Module]:
+        """The modules directly inside."""
+        return (module for _, module in self.named_children())
+
+    def named_modules(self, prefix: str = "") -> Iterator[tuple[str, Module]]:
+        """This module (named `prefix`) and all inside it, each once."""
+        seen = set()
+        for name, module in _walk(self, prefix):
+            if id(module) not in seen:
+                seen.add(id(module))
+                yield name, module
+
+    def modules(self) -> Iterator[Module]:
+        """This module and all inside it, each once."""
+        return (module for _, module in self.named_modules())
+
+    def named_parameters(self, prefix: str = "") -> Iterator[tuple[str, Parameter]]:
+        """The parameters of this module and all inside it, each once."""
+        seen = set()
+        for path, module in self.named_modules(prefix):
+            for name, value in vars(module).items():
+                if isinstance(value, Parameter) and id(value) not in seen:
+                    seen.add(id(value))
+                    yield _join(path, name), value
+
+    def parameters(self) -> Iterator[Parameter]:
+        """The parameters of this module and all inside it, each once."""
+        return (parameter for _, parameter in self.named_parameters())
+
+    # State
+
+    def state_dict(self) -> dict[str, Array]:
+        """The arrays of parameters and buffers under torch's names; they share memory with them."""
+        state: dict[str, Array] = {}
+        for path, module in _walk(self, ""):
+            for name, value in vars(module).items():
+                if isinstance(value, Parameter):
+                    state[_join(path, name)] = value.data
+            for name in module._buffers:
+                state[_join(path, name)] = vars(module)[name]
+        return state
+
+    def load_state_dict(self, state: Mapping[str, Any], strict: bool = True) -> IncompatibleKeys:
+        """Copy `state` into the arrays of this module; all of it, or nothing if a part misfits.
+
+        Raises
+        ------
+        ValueError, TypeError
+            For a shape or dtype that misfits and, if `strict`, for a key missing or unknown.
+        """
+        own, name = self.state_dict(), type(self).__name__
+        missing = [key for key in own if key not in state]
+        unknown = [key for key in state if key not in own]
+        if strict and (missing or unknown):
+            parts = [
+                f"{what}: {', '.join(keys)}"
+                for what, keys in (("missing", missing), ("unexpected", unknown))
+                if keys
+            ]
+            raise ValueError(f"{name}: load_state_dict has keys {'; '.join(parts)}")
+        arrays = {key: as_array("load_state_dict", key, state[key]) for key in own if key in state}
+        for key, array in arrays.items():
+            if array.shape != own[key].shape:
+                raise ValueError(f"{name}: {key} has shape {array.shape} (wanted {own[key].shape})")
+            if array.dtype != own[key].dtype:
+                raise TypeError(f"{name}: {key} has dtype {array.dtype} (wanted {own[key].dtype})")
+        for key, array in arrays.items():
+            np.copyto(own[key], array)
+        return IncompatibleKeys(missing, unknown)
+
+    def zero_grad(self) -> None:
+        """Set every parameter's ``grad`` to None."""
+        for parameter in self.parameters():
+            parameter.grad = None
+
+    def requires_grad_(self: Self, requires_grad: bool = True) -> Self:
+        """Set ``requires_grad`` of every parameter."""
+        for parameter in self.parameters():
+            parameter.requires_grad = requires_grad
+        return self
+
+    def train(self: Self, mode: bool = True) -> Self:
+        """Learn from here on: keep for backward what it needs, drop out at random."""
+        for module in self.modules():
+            module.training = mode
+            if not mode:
+                module._saved = None
+        return self
+
+    def eval(self: Self) -> Self:
+        """Infer from here on: keep nothing; any number of threads may call."""
+        return self.train(False)
+
+    def extra_repr(self) -> str:
+        """What stands between the parentheses of the module's repr."""
+        return ""
+
+    def __repr__(self) -> str:
+        extra = self.extra_repr()
+        lines = extra.splitlines()
+        children = [f"({name}): {module!r}" for name, module in self.named_children()]
+        if not children and len(lines) <= 1:
+            return f"{type(self).__name__}({extra})"
+        body = "\n".join(lines + children).replace("\n", "\n  ")
+        return f"{type(self).__name__}(\n  {body}\n)"
+
+
+class FunctionModule(Module):
+    """A layer without parameters: a function, whose settings are the layer's attributes."""
+
+    function: ClassVar[str]
+    settings: ClassVar[tuple[str, ...]] = ()
+
+    def _settings(self) -> dict[str, Any]:
+        return {name: getattr(self, name) for name in self.settings}
+
+
+class UnaryModule(FunctionModule):
+    """A function of one array."""
+
+    keeps_output: ClassVar[bool] = False  # backward starts from the output
+
+    def forward(self, input: Any) -> Array:
+        """The function of `input`."""
+        output: Array = getattr(F, self.function)(input, **self._settings())
+        self._keep(input, output if self.keeps_output else None)
+        return output
+
+    def backward(self, grad_output: Any) -> Array:
+        """The input's gradient."""
+        input, output = self._kept()
+        kept = {"output": output} if self.keeps_output else {}
+        backward = getattr(F, f"{self.function}_backward")
+        gradient: Array = backward(grad_output, input, **self._settings(), **kept)
+        return gradient
+
+
+def _walk(module: Module, path: str) -> Iterator[tuple[str, Module]]:
+    yield path, module
+    for name, child in module.named_children():
+        yield from _walk(child, _join(path, name))
+
+
+def _join(path: str, name: str) -> str:
+    return f"{path}.{name}" if path else name

@@ -1,0 +1,120 @@
+"""Pooling layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import functional as F
+from ..functional._coerce import Array, Ints, Padding
+from .module import UnaryModule
+
+
+class MaxPool2d(UnaryModule):
+    """The largest value of every window.
+
+    Parameters
+    ----------
+    kernel_size, stride, dilation : int or (height, width)
+        `stride` is `kernel_size` if None.
+    padding : int, (height, width) or pairs of (before, after)
+        At most half the kernel; never wins.
+    return_indices : bool
+        Return the flat index of each maximum in its plane too.
+    ceil_mode : bool
+        Let the last window reach over the edge.
+
+    >>> import fastconv.nn as nn
+    >>> nn.MaxPool2d(2)
+    MaxPool2d(kernel_size=2, stride=2, padding=0, dilation=1, ceil_mode=False)
+    """
+
+    function = "max_pool2d"
+    settings = ("kernel_size", "stride", "padding", "dilation", "ceil_mode")
+
+    def __init__(
+        self,
+        kernel_size: Ints,
+        stride: Ints | None = None,
+        padding: Padding = 0,
+        dilation: Ints = 1,
+        return_indices: bool = False,
+        ceil_mode: bool = False,
+    ) -> None:
+        self.kernel_size = kernel_size
+        self.stride = kernel_size if stride is None else stride
+        self.padding = padding
+        self.dilation = dilation
+        self.return_indices = return_indices
+        self.ceil_mode = ceil_mode
+
+    def forward(self, input: Any) -> Any:
+        """The maxima, or (maxima, indices)."""
+        if not (self.training or self.return_indices):
+            return F.max_pool2d(input, **self._settings())
+        output, indices = F.max_pool2d(input, **self._settings(), return_indices=True)
+        self._keep(input, indices)
+        return (output, indices) if self.return_indices else output
+
+    def backward(self, grad_output: Any) -> Array:
+        """The input's gradient: each window's goes to its maximum."""
+        input, indices = self._kept()
+        gradient: Array = F.max_pool2d_backward(
+            grad_output, input, **self._settings(), indices=indices
+        )
+        return gradient
+
+    def extra_repr(self) -> str:
+        """Torch's words for max pooling."""
+        return ", ".join(f"{name}={value}" for name, value in self._settings().items())
+
+
+class AvgPool2d(UnaryModule):
+    """The mean of every window.
+
+    Parameters
+    ----------
+    kernel_size, stride : int or (height, width)
+        `stride` is `kernel_size` if None.
+    padding : int, (height, width) or pairs of (before, after)
+        At most half the kernel.
+    ceil_mode : bool
+        Let the last window reach over the edge.
+    count_include_pad : bool
+        Padding counts as zeros.
+    divisor_override : int, optional
+        What sums are divided by, in place of the number of elements.
+
+    >>> import fastconv.nn as nn
+    >>> nn.AvgPool2d(2)
+    AvgPool2d(kernel_size=2, stride=2, padding=0)
+    """
+
+    function = "avg_pool2d"
+    settings = (
+        "kernel_size",
+        "stride",
+        "padding",
+        "ceil_mode",
+        "count_include_pad",
+        "divisor_override",
+    )
+
+    def __init__(
+        self,
+        kernel_size: Ints,
+        stride: Ints | None = None,
+        padding: Padding = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+        divisor_override: int | None = None,
+    ) -> None:
+        self.kernel_size = kernel_size
+        self.stride = kernel_size if stride is None else stride
+        self.padding = padding
+        self.ceil_mode = ceil_mode
+        self.count_include_pad = count_include_pad
+        self.divisor_override = divisor_override
+
+    def extra_repr(self) -> str:
+        """Torch's words for average pooling."""
+        return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"

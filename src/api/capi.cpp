@@ -1,0 +1,236 @@
+// The C entry points: handles, statuses, and no exception past this file.
+#include <new>
+#include <variant>
+
+#include "api/check.hpp"
+#include "api/error.hpp"
+#include "conv/conv.hpp"
+#include "dispatch/dispatch.hpp"
+#include "pool/pool.hpp"
+#include "runtime/memory.hpp"
+#include "runtime/threads.hpp"
+
+using namespace fastconv;
+
+struct fastconv_problem {
+  std::variant<ConvShape, PoolShape> shape;
+  int spatial;
+};
+
+struct fastconv_plan {
+  std::variant<ConvShape, PoolShape> shape;
+  fastconv_direction direction;
+  const KernelTable& table;
+};
+
+namespace {
+
+thread_local std::string last_error;
+thread_local const char* executed_isa = nullptr;
+
+fastconv_status fail(fastconv_status status, const char* message) noexcept {
+  try {
+    last_error = message;
+  } catch (...) {
+    last_error.clear();
+  }
+  return status;
+}
+
+template <class Body>
+fastconv_status guard(const Body& body) noexcept {
+  try {
+    body();
+    return FASTCONV_OK;
+  } catch (const InvalidArgument& error) {
+    return fail(FASTCONV_INVALID_ARGUMENT, error.what());
+  } catch (const std::bad_alloc&) {
+    return fail(FASTCONV_OUT_OF_MEMORY, "out of memory");
+  } catch (const std::length_error&) {
+    return fail(FASTCONV_OUT_OF_MEMORY, "out of memory");
+  } catch (const std::exception& error) {
+    return fail(FASTCONV_INTERNAL_ERROR, error.what());
+  } catch (...) {
+    return fail(FASTCONV_INTERNAL_ERROR, "unknown error");
+  }
+}
+
+template <class T>
+const T* read(const char* name, const void* array) {
+  if (!array) invalid(std::string(name) + " is NULL");
+  return static_cast<const T*>(array);
+}
+
+template <class T>
+T* write(const char* name, void* array) {
+  if (!array) invalid(std::string(name) + " is NULL");
+  return static_cast<T*>(array);
+}
+
+template <class T>
+void execute(const ConvShape& shape, fastconv_direction direction, const Kernels<T>& kernels,
+             const fastconv_buffers& b) {
+  const auto bias = static_cast<const T*>(b.bias);
+  const auto grad_weight = static_cast<T*>(b.grad_weight), grad_bias = static_cast<T*>(b.grad_bias);
+  if (shape.n == 0 && direction != FASTCONV_BACKWARD_WEIGHT) return;
+  switch (direction) {
+    case FASTCONV_FORWARD:
+      return conv_forward<T>(kernels, shape, {read<T>("input", b.input),
+                                              read<T>("weight", b.weight), bias,
+                                              write<T>("output", b.output)});
+    case FASTCONV_BACKWARD_INPUT:
+      return conv_backward_input<T>(kernels, shape, {read<T>("grad_output", b.grad_output),
+                                                     read<T>("weight", b.weight),
+                                                     write<T>("grad_input", b.grad_input)});
+    case FASTCONV_BACKWARD_WEIGHT:
+      if (shape.n > 0) read<T>("input", b.input), read<T>("grad_output", b.grad_output);
+      return conv_backward_weight<T>(kernels, shape, {static_cast<const T*>(b.grad_output),
+                                                      static_cast<const T*>(b.input), grad_weight,
+                                                      grad_bias});
+  }
+}
+
+template <class T>
+void execute(const PoolShape& shape, fastconv_direction direction, const Kernels<T>& kernels,
+             const fastconv_buffers& b) {
+  if (shape.n == 0) return;
+  if (direction == FASTCONV_FORWARD) {
+    const T* input = read<T>("input", b.input);
+    T* output = write<T>("output", b.output);
+    if (shape.max)
+      max_pool_forward(kernels, shape, input, output, b.indices);
+    else
+      avg_pool_forward(kernels, shape, input, output);
+    return;
+  }
+  const T* grad_output = read<T>("grad_output", b.grad_output);
+  T* grad_input = write<T>("grad_input", b.grad_input);
+  if (!shape.max) return avg_pool_backward(shape, grad_output, grad_input);
+  const auto* indices = read<std::int64_t>("indices", b.indices);
+  if (!max_pool_backward(shape, grad_output, indices, grad_input))
+    invalid("indices has an element outside the plane (wanted 0 to " +
+            std::to_string(shape.inputs() - 1) + ")");
+}
+
+template <class Desc>
+fastconv_status create_problem(const Desc* desc, fastconv_problem** problem) noexcept {
+  return guard([&] {
+    if (!desc || !problem) invalid("desc or problem is NULL");
+    *problem = new fastconv_problem{make_shape(*desc), desc->spatial};
+  });
+}
+
+}  // namespace
+
+fastconv_status fastconv_conv_problem_create(const fastconv_conv_desc* desc,
+                                             fastconv_problem** problem) {
+  return create_problem(desc, problem);
+}
+
+fastconv_status fastconv_pool_problem_create(const fastconv_pool_desc* desc,
+                                             fastconv_problem** problem) {
+  return create_problem(desc, problem);
+}
+
+void fastconv_problem_destroy(fastconv_problem* problem) { delete problem; }
+
+void fastconv_problem_output(const fastconv_problem* problem, int64_t* output) {
+  std::visit(
+      [&](const auto& shape) {
+        for (int i = 0; i < problem->spatial; ++i)
+          output[i] = shape.axis[3 - problem->spatial + i].output;
+      },
+      problem->shape);
+}
+
+fastconv_status fastconv_plan_create(const fastconv_problem* problem, fastconv_direction direction,
+                                     fastconv_plan** plan) {
+  return guard([&] {
+    if (!problem || !plan) invalid("problem or plan is NULL");
+    const bool pool = std::holds_alternative<PoolShape>(problem->shape);
+    if (direction < FASTCONV_FORWARD ||
+        direction > (pool ? FASTCONV_BACKWARD_INPUT : FASTCONV_BACKWARD_WEIGHT))
+      invalid("direction is " + std::to_string(direction) + " (wanted one that the problem has)");
+    *plan = new fastconv_plan{problem->shape, direction, active_table()};
+  });
+}
+
+void fastconv_plan_destroy(fastconv_plan* plan) { delete plan; }
+
+fastconv_status fastconv_execute(const fastconv_plan* plan, const fastconv_buffers* buffers) {
+  return guard([&] {
+    if (!plan || !buffers) invalid("plan or buffers is NULL");
+    if (buffers->size != sizeof(fastconv_buffers))
+      invalid("the buffers' size is " + std::to_string(buffers->size) + " (wanted " +
+              std::to_string(sizeof(fastconv_buffers)) + ")");
+    std::visit(
+        [&](const auto& shape) {
+          if (shape.dtype == Dtype::float32)
+            execute(shape, plan->direction, plan->table.f32, *buffers);
+          else
+            execute(shape, plan->direction, plan->table.f64, *buffers);
+        },
+        plan->shape);
+    executed_isa = plan->table.name;
+  });
+}
+
+const char* fastconv_last_error(void) { return last_error.c_str(); }
+
+const char* fastconv_version(void) { return FASTCONV_VERSION; }
+
+const char* fastconv_compiler(void) {
+#if defined(__clang__)
+  return "clang " __clang_version__;
+#else
+  return "gcc " __VERSION__;
+#endif
+}
+
+const char* fastconv_isa(void) {
+  const char* name = nullptr;
+  guard([&] { name = active_table().name; });
+  return name;
+}
+
+fastconv_status fastconv_set_isa(const char* name) {
+  return guard([&] {
+    const KernelTable* table = name ? find_table(name) : nullptr;
+    if (!table)
+      invalid("isa is '" + std::string(name ? name : "NULL") + "' (wanted one that runs here)");
+    use_table(*table);
+  });
+}
+
+const char* fastconv_available_isa(int i) {
+  const char* name = nullptr;
+  guard([&] {
+    const auto& tables = available_tables();
+    if (i >= 0 && static_cast<std::size_t>(i) < tables.size())
+      name = tables[static_cast<std::size_t>(i)]->name;
+  });
+  return name;
+}
+
+const char* fastconv_executed_isa(void) { return executed_isa; }
+
+fastconv_status fastconv_set_num_threads(int n) {
+  return guard([&] {
+    if (n < 1) invalid("the number of threads is " + std::to_string(n) + " (wanted at least 1)");
+    set_num_threads(n);
+  });
+}
+
+int fastconv_get_num_threads(void) { return get_num_threads(); }
+
+void* fastconv_allocate(size_t bytes) {
+  void* block = nullptr;
+  guard([&] { block = pool_allocate(bytes); });
+  return block;
+}
+
+void fastconv_free(void* block) { pool_free(block); }
+
+void fastconv_release_memory(void) { pool_release(); }
+
+void fastconv_set_poison(int on) { pool_set_poison(on != 0); }

@@ -1,0 +1,169 @@
+/* fastconv: convolution and pooling on the CPU, from C99 and everything that can call it.
+ *
+ * A problem says what to compute (shapes, strides, padding), a plan says how (direction, kernels,
+ * blocking), and execute runs it on the caller's memory. Problems and plans never change once
+ * made, so any number of threads may execute one plan at a time. Every call that can fail returns
+ * a status; the message of the last failure in the calling thread is fastconv_last_error().
+ *
+ *   fastconv_conv_desc desc = {sizeof desc};            // the rest is zero
+ *   desc.dtype = FASTCONV_FLOAT32, desc.spatial = 2;
+ *   desc.batch = 1, desc.in_channels = 3, desc.out_channels = 8, desc.groups = 1;
+ *   for (int i = 0; i < 2; ++i)
+ *     desc.input[i] = 32, desc.kernel[i] = 3, desc.stride[i] = desc.dilation[i] = 1;
+ *   desc.padding = FASTCONV_PADDING_SAME;
+ *
+ *   fastconv_problem *problem;
+ *   fastconv_plan *plan;
+ *   if (fastconv_conv_problem_create(&desc, &problem) ||
+ *       fastconv_plan_create(problem, FASTCONV_FORWARD, &plan))
+ *     return fprintf(stderr, "%s\n", fastconv_last_error()), 1;
+ *   fastconv_buffers buffers = {sizeof buffers};
+ *   buffers.input = x, buffers.weight = w, buffers.output = y;
+ *   fastconv_execute(plan, &buffers);
+ *   fastconv_plan_destroy(plan), fastconv_problem_destroy(problem);
+ */
+#ifndef FASTCONV_FASTCONV_H
+#define FASTCONV_FASTCONV_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined(__GNUC__)
+#define FASTCONV_API __attribute__((visibility("default")))
+#else
+#define FASTCONV_API
+#endif
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum fastconv_status {
+  FASTCONV_OK = 0,
+  FASTCONV_INVALID_ARGUMENT = 1, /* a value or shape that fits nothing */
+  FASTCONV_OUT_OF_MEMORY = 2,
+  FASTCONV_INTERNAL_ERROR = 3
+} fastconv_status;
+
+typedef enum fastconv_dtype { FASTCONV_FLOAT32 = 0, FASTCONV_FLOAT64 = 1 } fastconv_dtype;
+
+typedef enum fastconv_direction {
+  FASTCONV_FORWARD = 0,
+  FASTCONV_BACKWARD_INPUT = 1,
+  FASTCONV_BACKWARD_WEIGHT = 2 /* of convolutions: the gradients of weight and bias */
+} fastconv_direction;
+
+typedef enum fastconv_padding {
+  FASTCONV_PADDING_EXPLICIT = 0,   /* pad_before and pad_after as given */
+  FASTCONV_PADDING_VALID = 1,      /* none */
+  FASTCONV_PADDING_SAME = 2,       /* output = ceil(input / stride), the odd element after */
+  FASTCONV_PADDING_SAME_LOWER = 3, /* the same, the odd element before */
+  FASTCONV_PADDING_FULL = 4        /* dilation * (kernel - 1) on both sides; not for pooling */
+} fastconv_padding;
+
+typedef enum fastconv_pool_kind { FASTCONV_POOL_MAX = 0, FASTCONV_POOL_AVG = 1 } fastconv_pool_kind;
+
+/* What a convolution is. Arrays are ordered (N, C, spatial...), weights (out, in / groups,
+ * kernel...); of the arrays of three the first `spatial` entries count. Strides are counted in
+ * elements, spatial + 2 of them, NULL for C order. */
+typedef struct fastconv_conv_desc {
+  size_t size; /* sizeof(fastconv_conv_desc) */
+  fastconv_dtype dtype;
+  int32_t spatial; /* 1, 2 or 3 */
+  int64_t batch, in_channels, out_channels, groups;
+  int64_t input[3], kernel[3], stride[3], dilation[3];
+  fastconv_padding padding;
+  int64_t pad_before[3], pad_after[3];
+  const int64_t *input_strides, *weight_strides, *output_strides;
+} fastconv_conv_desc;
+
+/* What a pooling is. Padding is at most half the kernel on each side; it never wins a maximum. */
+typedef struct fastconv_pool_desc {
+  size_t size; /* sizeof(fastconv_pool_desc) */
+  fastconv_dtype dtype;
+  fastconv_pool_kind kind;
+  int32_t spatial; /* 1, 2 or 3 */
+  int64_t batch, channels;
+  int64_t input[3], kernel[3], stride[3], dilation[3];
+  fastconv_padding padding;
+  int64_t pad_before[3], pad_after[3];
+  int32_t ceil_mode;         /* round the output size up */
+  int32_t count_include_pad; /* mean: padding counts in the divisor */
+  int64_t divisor_override;  /* mean: this divisor instead, where it is not 0 */
+  const int64_t *input_strides, *output_strides, *indices_strides;
+} fastconv_pool_desc;
+
+/* The memory of one execution. A gradient has the strides of what it is the gradient of.
+ *
+ *   convolution  forward          input, weight, bias (or NULL)      -> output
+ *                backward input   grad_output, weight                -> grad_input
+ *                backward weight  grad_output, input                 -> grad_weight, grad_bias
+ *                                                                       (either may be NULL)
+ *   pooling      forward          input                  -> output, indices (max; or NULL)
+ *                backward input   grad_output, indices (max)         -> grad_input
+ *
+ * Indices are flat within one channel's plane; -1 marks a window without a single element. */
+typedef struct fastconv_buffers {
+  size_t size; /* sizeof(fastconv_buffers) */
+  const void *input, *weight, *bias, *grad_output;
+  void *output, *grad_input, *grad_weight, *grad_bias;
+  int64_t *indices;
+} fastconv_buffers;
+
+typedef struct fastconv_problem fastconv_problem;
+typedef struct fastconv_plan fastconv_plan;
+
+FASTCONV_API fastconv_status fastconv_conv_problem_create(const fastconv_conv_desc *desc,
+                                                          fastconv_problem **problem);
+FASTCONV_API fastconv_status fastconv_pool_problem_create(const fastconv_pool_desc *desc,
+                                                          fastconv_problem **problem);
+FASTCONV_API void fastconv_problem_destroy(fastconv_problem *problem);
+
+/* The spatial size of the output: writes `spatial` numbers. */
+FASTCONV_API void fastconv_problem_output(const fastconv_problem *problem, int64_t *output);
+
+FASTCONV_API fastconv_status fastconv_plan_create(const fastconv_problem *problem,
+                                                  fastconv_direction direction,
+                                                  fastconv_plan **plan);
+FASTCONV_API void fastconv_plan_destroy(fastconv_plan *plan);
+FASTCONV_API fastconv_status fastconv_execute(const fastconv_plan *plan,
+                                              const fastconv_buffers *buffers);
+
+/* The message of the calling thread's last failure; valid until its next call. */
+FASTCONV_API const char *fastconv_last_error(void);
+
+FASTCONV_API const char *fastconv_version(void);
+FASTCONV_API const char *fastconv_compiler(void);
+
+/* The kernel set in use: "baseline", "avx2", "avx512" or "neon". The best that the machine runs,
+ * or what the environment variable FASTCONV_ISA or fastconv_set_isa chose. NULL with an error if
+ * FASTCONV_ISA names a set that is unknown or does not run here. */
+FASTCONV_API const char *fastconv_isa(void);
+FASTCONV_API fastconv_status fastconv_set_isa(const char *name);
+
+/* The name of the i-th kernel set that this machine runs, best first; NULL past the last. */
+FASTCONV_API const char *fastconv_available_isa(int i);
+
+/* The kernel set that did the calling thread's last execution, as compiled into its kernels. */
+FASTCONV_API const char *fastconv_executed_isa(void);
+
+/* Threads of a call: at first what OpenMP says (OMP_NUM_THREADS). */
+FASTCONV_API fastconv_status fastconv_set_num_threads(int n);
+FASTCONV_API int fastconv_get_num_threads(void);
+
+/* Aligned memory from the pool that also serves the library's workspaces; NULL when refused.
+ * Freed blocks are kept for the next call, up to a bound; fastconv_release_memory gives them
+ * back. */
+FASTCONV_API void *fastconv_allocate(size_t bytes);
+FASTCONV_API void fastconv_free(void *block);
+FASTCONV_API void fastconv_release_memory(void);
+
+/* For tests: fills every block of the pool with NaN before it is handed out
+ * (FASTCONV_POISON=1 in the environment does the same). */
+FASTCONV_API void fastconv_set_poison(int on);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif

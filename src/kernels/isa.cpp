@@ -1,0 +1,64 @@
+// The kernels of one instruction set: compiled once for each, with FASTCONV_ISA its name.
+#include "kernels/dot.hpp"
+#include "kernels/pool.hpp"
+#include "kernels/rows.hpp"
+#include "kernels/tile.hpp"
+
+#define FASTCONV_TEXT_(name) #name
+#define FASTCONV_TEXT(name) FASTCONV_TEXT_(name)
+
+namespace fastconv::FASTCONV_ISA {
+namespace {
+
+template <class T, int MR, int NV>
+constexpr void add_tiles(Kernels<T>& kernels) {
+  if constexpr (MR > 0) {
+    if constexpr (NV > 0) {
+      kernels.tile[MR][NV] = tile<T, MR, NV>;
+      add_tiles<T, MR, NV - 1>(kernels);
+    } else {
+      kernels.tile_vectors[MR] = tile_vectors(MR);
+      add_tiles<T, MR - 1, tile_vectors(MR - 1)>(kernels);
+    }
+  }
+}
+
+template <class T, int MR, int NR>
+constexpr void add_dots(Kernels<T>& kernels) {
+  if constexpr (MR > 0) {
+    if constexpr (NR > 0) {
+      kernels.dot[MR][NR] = dot<T, MR, NR>;
+      add_dots<T, MR, NR - 1>(kernels);
+    } else {
+      kernels.dot_columns[MR] = dot_columns(MR);
+      add_dots<T, MR - 1, MR == 1 ? 0 : dot_columns(MR == 1 ? 1 : MR - 1)>(kernels);
+    }
+  }
+}
+
+template <class T>
+constexpr Kernels<T> make_kernels() {
+  Kernels<T> kernels{};
+  kernels.lanes = kLanes<T>;
+  kernels.tile_rows = kTileRows;
+  kernels.dot_rows = kDotRows;
+  add_tiles<T, kTileRows, tile_vectors(kTileRows)>(kernels);
+  add_dots<T, kDotRows, dot_columns(kDotRows)>(kernels);
+  kernels.max = max<T>;
+  kernels.add = add<T>;
+  kernels.pack = pack<T>;
+  kernels.store = store_sums<T>;
+  kernels.total = total<T>;
+  kernels.reduce = reduce<T>;
+  return kernels;
+}
+
+constexpr KernelTable kTable = {FASTCONV_TEXT(FASTCONV_ISA), kVectorBytes, make_kernels<float>(),
+                                make_kernels<double>()};
+
+}  // namespace
+
+extern const KernelTable& table() noexcept;
+const KernelTable& table() noexcept { return kTable; }
+
+}  // namespace fastconv::FASTCONV_ISA

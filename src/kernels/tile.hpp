@@ -1,0 +1,52 @@
+// The register tile of the direct convolution: MR output channels x NV vectors of pixels.
+#pragma once
+
+#include "kernels/simd.hpp"
+#include "kernels/table.hpp"
+
+namespace fastconv::FASTCONV_ISA {
+namespace {
+
+// The accumulators, one vector of pixels for each of NV and one broadcast weight stay in
+// registers.
+constexpr int tile_vectors(int rows) {
+  const int most = (kRegisters - 1) / (rows + 1);
+  return most < kMaxTileVectors ? most : kMaxTileVectors;
+}
+
+// 8 x 3 fills 32 registers; 16 registers hold 4 x 3.
+constexpr int kTileRows = kRegisters == 32 ? 8 : 4;
+
+template <class T, int MR, int NV>
+void tile(const TileArgs<T>& args) {
+  Vec<T> sum[MR][NV];
+  FASTCONV_UNROLL
+  for (int m = 0; m < MR; ++m) {
+    FASTCONV_UNROLL
+    for (int v = 0; v < NV; ++v) {
+      sum[m][v] = args.accumulate ? load(args.sum + m * args.sum_stride + v * kLanes<T>)
+                                  : Vec<T>{};
+    }
+  }
+  const T* weight = args.weight;
+  for (Index k = 0; k < args.depth; ++k, weight += MR) {
+    const T* pixels = args.strip + args.offset[k];
+    Vec<T> pixel[NV];
+    FASTCONV_UNROLL
+    for (int v = 0; v < NV; ++v) pixel[v] = load(pixels + v * kLanes<T>);
+    FASTCONV_UNROLL
+    for (int m = 0; m < MR; ++m) {
+      const Vec<T> w = broadcast(weight[m]);
+      FASTCONV_UNROLL
+      for (int v = 0; v < NV; ++v) sum[m][v] += w * pixel[v];
+    }
+  }
+  FASTCONV_UNROLL
+  for (int m = 0; m < MR; ++m) {
+    FASTCONV_UNROLL
+    for (int v = 0; v < NV; ++v) store(args.sum + m * args.sum_stride + v * kLanes<T>, sum[m][v]);
+  }
+}
+
+}  // namespace
+}  // namespace fastconv::FASTCONV_ISA

@@ -1,0 +1,100 @@
+#include "plan/strip.hpp"
+
+#include <new>
+
+namespace fastconv {
+namespace {
+
+// Pixels of a block: enough to spread the cost of its halo, few enough that 50 channels of a strip
+// stay in the second-level cache.
+constexpr std::int64_t kBlockPixels = 512;
+
+// The elements of a slot that lie inside the input: [begin, end) of [0, length).
+struct Inside {
+  Inside(std::int64_t first, const TapAxis& axis, std::int64_t length)
+      : begin(0), end(0) {
+    if (first < 0) begin = std::min(length, (-first - 1) / axis.step + 1);
+    if (first < axis.input) end = std::min(length, (axis.input - first - 1) / axis.step + 1);
+    end = std::max(begin, end);
+  }
+  std::int64_t begin, end;
+};
+
+}  // namespace
+
+StripLayout::StripLayout(const TapAxis& depth_axis, const TapAxis& height_axis,
+                         const TapAxis& width_axis)
+    : depth(depth_axis),
+      height(height_axis),
+      width(width_axis),
+      rows(height.output, std::max<std::int64_t>(1, kBlockPixels / std::min(width.output,
+                                                                            kBlockPixels))),
+      columns(width.output, kBlockPixels),
+      depth_slots_(depth, 1),
+      height_slots_(height, rows.largest()),
+      width_slots_(width, columns.largest()) {
+  pitch = width_slots_.length;
+  const auto row_count = height_slots_.length;
+  const auto width_slots = static_cast<std::int64_t>(width_slots_.origin.size());
+  const auto height_slots = static_cast<std::int64_t>(height_slots_.origin.size());
+  const auto depth_slots = static_cast<std::int64_t>(depth_slots_.origin.size());
+  Index plane;
+  if (__builtin_mul_overflow(row_count, pitch, &plane) ||
+      __builtin_mul_overflow(plane, width_slots * height_slots * depth_slots, &channel))
+    throw std::bad_alloc();
+  for (std::size_t d = 0; d < depth.taps.size(); ++d)
+    for (std::size_t h = 0; h < height.taps.size(); ++h)
+      for (std::size_t w = 0; w < width.taps.size(); ++w) {
+        const std::int64_t slot =
+            (depth_slots_.slot[d] * height_slots + height_slots_.slot[h]) * width_slots +
+            width_slots_.slot[w];
+        offset.push_back(slot * plane + height_slots_.shift[h] * pitch + width_slots_.shift[w]);
+      }
+}
+
+Block StripLayout::block(std::int64_t index) const {
+  const std::int64_t column = index % columns.parts;
+  const std::int64_t row = index / columns.parts % rows.parts;
+  return {index / columns.parts / rows.parts, rows.begin(row), columns.begin(column),
+          rows.size(row), columns.size(column)};
+}
+
+template <class T>
+void StripLayout::pack(const Kernels<T>& kernels, const T* source, const std::int64_t (&stride)[3],
+                       const Block& block, T fill, T* target) const {
+  const std::int64_t length = height_slots_.length;
+  for (std::int64_t d : depth_slots_.origin) {
+    const std::int64_t z = block.depth * depth.step + d;
+    const bool in_depth = z >= 0 && z < depth.input;
+    for (std::int64_t h : height_slots_.origin) {
+      const std::int64_t y = block.row * height.step + h;
+      const Inside row(y, height, length);
+      for (std::int64_t w : width_slots_.origin) {
+        const std::int64_t x = block.column * width.step + w;
+        const Inside column(x, width, pitch);
+        T* const end = target + length * pitch;
+        if (!in_depth || row.begin == row.end || column.begin == column.end) {
+          std::fill(target, end, fill);
+        } else {
+          T* const first = target + row.begin * pitch;
+          T* const last = target + row.end * pitch;
+          std::fill(target, first, fill);
+          const T* origin = source + z * stride[0] + (y + row.begin * height.step) * stride[1] +
+                            (x + column.begin * width.step) * stride[2];
+          kernels.pack({origin, height.step * stride[1], width.step * stride[2],
+                        row.end - row.begin, column.begin, column.end - column.begin,
+                        pitch - column.end, first, fill});
+          std::fill(last, end, fill);
+        }
+        target = end;
+      }
+    }
+  }
+}
+
+template void StripLayout::pack(const Kernels<float>&, const float*, const std::int64_t (&)[3],
+                                const Block&, float, float*) const;
+template void StripLayout::pack(const Kernels<double>&, const double*, const std::int64_t (&)[3],
+                                const Block&, double, double*) const;
+
+}  // namespace fastconv

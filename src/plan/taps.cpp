@@ -1,0 +1,65 @@
+#include "plan/taps.hpp"
+
+#include <algorithm>
+#include <unordered_map>
+
+namespace fastconv {
+namespace {
+
+std::int64_t floor_div(std::int64_t a, std::int64_t b) { return a / b - (a % b < 0); }
+
+}  // namespace
+
+TapAxis forward_taps(const Axis& axis) {
+  TapAxis result{axis.output, 0, 1, axis.input, axis.stride, {}};
+  result.taps.reserve(static_cast<std::size_t>(axis.kernel));
+  for (std::int64_t k = 0; k < axis.kernel; ++k)
+    result.taps.push_back({k, k * axis.dilation - axis.pad_before});
+  return result;
+}
+
+TapAxis backward_taps(const Axis& axis, std::int64_t remainder) {
+  const std::int64_t count = (axis.input - remainder + axis.stride - 1) / axis.stride;
+  TapAxis result{count, remainder, axis.stride, axis.output, 1, {}};
+  for (std::int64_t k = 0; k < axis.kernel; ++k) {
+    const std::int64_t distance = remainder + axis.pad_before - k * axis.dilation;
+    if (distance % axis.stride == 0) result.taps.push_back({k, distance / axis.stride});
+  }
+  return result;
+}
+
+SlotAxis::SlotAxis(const TapAxis& axis, std::int64_t count) : length(count) {
+  const std::int64_t step = axis.step;
+  std::vector<std::int64_t> remainders;  // one for each slot
+  std::unordered_map<std::int64_t, std::int64_t> slot_of;
+  std::int64_t low = INT64_MAX, high = INT64_MIN;
+  for (const Tap& tap : axis.taps) {
+    const std::int64_t whole = floor_div(tap.offset, step);
+    low = std::min(low, whole);
+    high = std::max(high, whole);
+    const std::int64_t remainder = tap.offset - whole * step;
+    const auto next = static_cast<std::int64_t>(remainders.size());
+    const auto [found, is_new] = slot_of.emplace(remainder, next);
+    if (is_new) remainders.push_back(remainder);
+    slot.push_back(found->second);
+    shift.push_back(whole);
+  }
+  if (axis.taps.empty()) return;
+
+  const auto taps = static_cast<double>(axis.taps.size());
+  const double shared = static_cast<double>(remainders.size()) *
+                        (static_cast<double>(count) + static_cast<double>(high - low));
+  if (shared <= taps * static_cast<double>(count)) {
+    length = count + high - low;
+    for (std::int64_t remainder : remainders) origin.push_back(low * step + remainder);
+    for (std::int64_t& s : shift) s -= low;
+  } else {
+    for (std::size_t t = 0; t < axis.taps.size(); ++t) {
+      origin.push_back(axis.taps[t].offset);
+      slot[t] = static_cast<std::int64_t>(t);
+      shift[t] = 0;
+    }
+  }
+}
+
+}  // namespace fastconv

@@ -1,0 +1,43 @@
+// A window's taps along an axis, and where a strip keeps the elements they meet.
+//
+// Forward and input gradient are one operation: output o, written to position start + o * stride
+// of its array, meets input o * step + offset(t) through each of a list of taps. Forward has every
+// tap, with step the stride. The gradient of the inputs that leave remainder r by the stride
+// meets, with step 1, the taps k with (r + pad - k * dilation) divisible by the stride.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "plan/shape.hpp"
+
+namespace fastconv {
+
+struct Tap {
+  std::int64_t kernel;  // index into the kernel
+  std::int64_t offset;  // of the input element that output 0 meets
+};
+
+struct TapAxis {
+  std::int64_t output, start, stride;  // what is computed, and where it goes
+  std::int64_t input, step;
+  std::vector<Tap> taps;
+};
+
+TapAxis forward_taps(const Axis& axis);
+TapAxis backward_taps(const Axis& axis, std::int64_t remainder);
+
+// How a strip holds the elements that `count` neighbouring outputs meet. In slot s, element i is
+// input (first + i) * step + origin[s], and tap t of output first + i is element i + shift[t] of
+// slot[t]. Taps that leave the same remainder by the step share a slot, which then has
+// count + (largest shift) elements; where that would be longer than one slot for each tap
+// (large dilation), each tap has its own.
+struct SlotAxis {
+  SlotAxis(const TapAxis& axis, std::int64_t count);
+
+  std::int64_t length;  // of one slot
+  std::vector<std::int64_t> origin;
+  std::vector<std::int64_t> slot, shift;  // of each tap
+};
+
+}  // namespace fastconv

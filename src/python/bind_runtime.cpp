@@ -1,0 +1,29 @@
+// Version, instruction sets, threads, memory.
+#include "python/arrays.hpp"
+#include "python/register.hpp"
+
+namespace fastconv::python {
+
+void register_runtime(py::module_& module) {
+  module.attr("__version__") = fastconv_version();
+  module.def("compiler", &fastconv_compiler);
+  module.def("isa", &fastconv_isa);
+  module.def("executed_isa", &fastconv_executed_isa);
+  module.def("set_isa", [](const std::string& name) {
+    check("set_isa", fastconv_set_isa(name.c_str()));
+  });
+  module.def("available_isas", [] {
+    std::vector<std::string> names;
+    for (int i = 0; const char* name = fastconv_available_isa(i); ++i) names.push_back(name);
+    return names;
+  });
+  module.def("get_num_threads", &fastconv_get_num_threads);
+  module.def("set_num_threads", [](int n) {
+    check("set_num_threads", fastconv_set_num_threads(n));
+  });
+  module.def("release_memory", &fastconv_release_memory);
+  module.def("set_poison", [](bool on) { fastconv_set_poison(on); });
+  if (!fastconv_isa()) throw py::import_error(fastconv_last_error());
+}
+
+}  // namespace fastconv::python

@@ -1,0 +1,8 @@
+#include "python/register.hpp"
+
+PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used()) {
+  module.doc() = "The compiled kernels of fastconv; fastconv.functional is their interface.";
+  fastconv::python::register_runtime(module);
+  fastconv::python::register_conv(module);
+  fastconv::python::register_pool(module);
+}

@@ -1,0 +1,13 @@
+// One function for each family of bindings.
+#pragma once
+
+#include <pybind11/pybind11.h>
+#include <pybind11/stl.h>
+
+namespace fastconv::python {
+
+void register_runtime(pybind11::module_& module);
+void register_conv(pybind11::module_& module);
+void register_pool(pybind11::module_& module);
+
+}  // namespace fastconv::python

@@ -1,0 +1,124 @@
+#include "runtime/memory.hpp"
+
+#include <pthread.h>
+
+#include <atomic>
+#include <cstdint>
+#include <cstdlib>
+#include <cstring>
+#include <mutex>
+#include <new>
+#include <vector>
+
+namespace fastconv {
+namespace {
+
+// Enough for the activations of a training step of the small networks this is for; what does not
+// fit goes back to the system.
+constexpr std::size_t kMaxCachedBytes = std::size_t{512} << 20;
+constexpr std::size_t kMaxCachedBlocks = 256;
+
+// Stands in front of every block; a whole alignment unit, so that the block stays aligned.
+struct alignas(kAlignment) Header {
+  std::size_t bytes;
+};
+static_assert(sizeof(Header) == kAlignment);
+
+class Pool {
+ public:
+  Pool() {
+    const char* poison = std::getenv("FASTCONV_POISON");
+    poison_ = poison && *poison && std::strcmp(poison, "0") != 0;
+    free_.reserve(kMaxCachedBlocks);
+  }
+
+  void* allocate(std::size_t bytes) {
+    const std::size_t rounded = round_up(bytes);
+    Header* header = take(rounded);
+    if (!header) {
+      header = static_cast<Header*>(
+          std::aligned_alloc(kAlignment, rounded + sizeof(Header)));
+      if (!header) throw std::bad_alloc();
+      header->bytes = rounded;
+    }
+    void* block = header + 1;
+    if (poison_) std::memset(block, 0xff, rounded);  // all bits set is a NaN in both dtypes
+    return block;
+  }
+
+  void free(void* block) noexcept {
+    Header* header = static_cast<Header*>(block) - 1;
+    {
+      std::lock_guard lock(mutex_);
+      if (free_.size() < kMaxCachedBlocks && cached_ + header->bytes <= kMaxCachedBytes) {
+        cached_ += header->bytes;
+        free_.push_back(header);
+        return;
+      }
+    }
+    std::free(header);
+  }
+
+  void release() noexcept {
+    std::lock_guard lock(mutex_);
+    for (Header* header : free_) std::free(header);
+    free_.clear();
+    cached_ = 0;
+  }
+
+  void set_poison(bool on) noexcept { poison_ = on; }
+  std::mutex& mutex() noexcept { return mutex_; }
+
+ private:
+  // Size classes an eighth of a power of two apart: at most 1/8 is wasted, and sizes that differ
+  // by a little share blocks.
+  static std::size_t round_up(std::size_t bytes) {
+    if (bytes > PTRDIFF_MAX / 2) throw std::bad_alloc();
+    std::size_t step = kAlignment;
+    while (step * 16 < bytes) step *= 2;
+    return (bytes + step - 1) / step * step;
+  }
+
+  // The youngest cached block of that class: the likeliest to be in cache.
+  Header* take(std::size_t rounded) noexcept {
+    std::lock_guard lock(mutex_);
+    for (std::size_t i = free_.size(); i-- > 0;) {
+      Header* header = free_[i];
+      if (header->bytes != rounded) continue;
+      free_.erase(free_.begin() + static_cast<std::ptrdiff_t>(i));
+      cached_ -= rounded;
+      return header;
+    }
+    return nullptr;
+  }
+
+  std::mutex mutex_;
+  std::vector<Header*> free_;
+  std::size_t cached_ = 0;
+  std::atomic<bool> poison_{false};
+};
+
+// Never destroyed: arrays that live longer than static storage still free into it. The lock is
+// held across fork, so that a child never inherits it locked by a thread that is gone.
+Pool& pool() {
+  static Pool* instance = [] {
+    pthread_atfork([] { pool().mutex().lock(); }, [] { pool().mutex().unlock(); },
+                   [] { pool().mutex().unlock(); });
+    return new Pool;
+  }();
+  return *instance;
+}
+
+}  // namespace
+
+void* pool_allocate(std::size_t bytes) { return pool().allocate(bytes); }
+
+void pool_free(void* block) noexcept {
+  if (block) pool().free(block);
+}
+
+void pool_release() noexcept { pool().release(); }
+
+void pool_set_poison(bool on) noexcept { pool().set_poison(on); }
+
+}  // namespace fastconv
