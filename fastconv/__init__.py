@@ -28,7 +28,7 @@ from .nn import *  # noqa: E402, F403
 from .random import manual_seed  # noqa: E402
 from .serialization import load, save  # noqa: E402
 
-__all__ = [  # noqa: PLE0604
+__all__ = [
     "__version__",
     "functional",
     "get_cmake_dir",

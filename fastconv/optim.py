@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .functional._coerce import as_array
 from .nn.parameter import Parameter
 
 __all__ = ["SGD", "Adam"]
@@ -86,7 +87,7 @@ class Optimizer:
             if saved is None:
                 continue
             loaded[parameter] = {
-                key: self._copied(f"{name}: {key} of parameter {number}", value, parameter)
+                key: self._copied(f"{key} of parameter {number}", value, parameter)
                 for key, value in saved.items()
             }
         self.state = loaded
@@ -96,12 +97,13 @@ class Optimizer:
     def _copied(self, what: str, value: Any, parameter: Parameter) -> Any:
         if value is None or isinstance(value, (int, float)):
             return value
-        array = np.array(value)
+        name = type(self).__name__
+        array = np.array(as_array(name, what, value), parameter.dtype)
         if array.ndim == 0 and parameter.ndim:
             return array.item()  # torch keeps the step as a tensor
         if array.shape != parameter.shape:
-            raise ValueError(f"{what} has shape {array.shape} (wanted {parameter.shape})")
-        return array.astype(parameter.dtype, copy=False)
+            raise ValueError(f"{name}: {what} has shape {array.shape} (wanted {parameter.shape})")
+        return array
 
     def _parameters(self) -> list[Parameter]:
         return [parameter for group in self.param_groups for parameter in group["params"]]

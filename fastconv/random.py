@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import threading
-from typing import Any, Union
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 __all__ = ["manual_seed"]
 
-Rng = Union["np.random.Generator", int]
+Rng = np.random.Generator | int
 
 _lock = threading.Lock()
 _default: np.random.Generator | None = None
@@ -27,7 +27,7 @@ def manual_seed(seed: int) -> None:
     True
     """
     global _default
-    seeded = as_generator(seed)
+    seeded = _seeded(seed)
     with _lock:
         _default = seeded
 
@@ -41,11 +41,7 @@ def as_generator(rng: Rng | None = None) -> np.random.Generator:
     if isinstance(rng, np.random.Generator):
         return rng
     if rng is not None:
-        if isinstance(rng, bool) or not isinstance(rng, (int, np.integer)):
-            raise TypeError(f"rng is a {type(rng).__name__} (wanted a numpy Generator or an int)")
-        if rng < 0:
-            raise ValueError(f"seed is {rng} (wanted 0 or more)")
-        return np.random.default_rng(int(rng))
+        return _seeded(rng)
     with _lock:
         if _default is None:
             _default = np.random.default_rng()
@@ -62,3 +58,11 @@ def uniform(
 ) -> npt.NDArray[Any]:
     """Numbers of the uniform distribution from -`bound` to `bound`."""
     return as_generator(rng).uniform(-bound, bound, shape).astype(dtype)
+
+
+def _seeded(seed: int) -> np.random.Generator:
+    if isinstance(seed, bool) or not isinstance(seed, (int, np.integer)):
+        raise TypeError(f"seed is a {type(seed).__name__} (wanted an int or, as rng, a Generator)")
+    if seed < 0:
+        raise ValueError(f"seed is {seed} (wanted 0 or more)")
+    return np.random.default_rng(int(seed))

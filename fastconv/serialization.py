@@ -233,7 +233,7 @@ def _read_npz(file: BinaryIO) -> dict[str, Array]:
         with np.load(file, allow_pickle=False) as archive:
             arrays = {name: np.asarray(archive[name]) for name in archive.files}
     except (
-        ValueError, TypeError, AttributeError, EOFError, NotImplementedError, RuntimeError,
+        ValueError, TypeError, AttributeError, EOFError, OSError, NotImplementedError, RuntimeError,
         zipfile.BadZipFile, zlib.error, struct.error,
     ) as error:  # fmt: skip
         raise ValueError(f"is no readable .npz ({error})") from error

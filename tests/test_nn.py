@@ -45,7 +45,7 @@ LAYERS = [
     "Softmax(1)",
     "Dropout(0.0)",
     "Sequential()",
-    "Sequential(Conv2d(4, 5, 3), ReLU(), MaxPool2d(2), Flatten(), Linear(10, 2))",
+    "Sequential(Conv2d(4, 5, 3), ReLU(), MaxPool2d(2), Flatten(), Linear(20, 2))",
     "Sequential(Sequential(Conv2d(4, 2, 1), Tanh()), Flatten(), Sequential())",
 ]
 LOSSES = ["CrossEntropyLoss()", "CrossEntropyLoss(label_smoothing=0.1)", "MSELoss()"]
@@ -108,7 +108,7 @@ def test_layer_matches_torch(tnn, rng, text):
     tx = torch.tensor(x, requires_grad=True)
     assert list(ours.state_dict()) == list(theirs.state_dict())
     ours.load_state_dict({k: v.detach() for k, v in theirs.state_dict().items()})
-    y, ty = ours(x), theirs(tx)
+    y, ty = ours(x), theirs(tx + 0)  # not a leaf, for inplace=True
     if isinstance(y, tuple):
         np.testing.assert_array_equal(y[1], ty[1].numpy())
         y, ty = y[0], ty[0]
@@ -325,8 +325,10 @@ def test_seed_repeats_initial_values_and_masks():
         np.testing.assert_array_equal(first, second)
     assert not np.array_equal(nn.Linear(3, 2).weight, nn.Linear(3, 2).weight)
     np.testing.assert_array_equal(nn.Linear(3, 2, rng=1).weight, nn.Linear(3, 2, rng=1).weight)
-    with pytest.raises(TypeError, match="rng is a str"):
+    with pytest.raises(TypeError, match="seed is a str"):
         nn.Linear(3, 2, rng="seed")
+    with pytest.raises(TypeError, match="seed is a NoneType"):
+        fc.manual_seed(None)
     with pytest.raises(ValueError, match="seed is -1"):
         fc.manual_seed(-1)
 

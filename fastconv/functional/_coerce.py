@@ -8,14 +8,14 @@ from __future__ import annotations
 import operator
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any, SupportsIndex, Union
+from typing import Any, SupportsIndex, cast
 
 import numpy as np
 import numpy.typing as npt
 
 Array = npt.NDArray[Any]
-Ints = Union[int, Sequence[int]]
-Padding = Union[int, str, Sequence[Union[int, Sequence[int]]]]
+Ints = int | Sequence[int]
+Padding = int | str | Sequence[int | Sequence[int]]
 
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 _INT64_MAX = 2**63 - 1
@@ -40,6 +40,7 @@ def as_array(function: str, name: str, value: Any) -> Array:
             f"(wanted an array: pass {name}.detach())"
         )
     kind = type(value)
+    cause = None
     try:
         if hasattr(kind, "__array__") or hasattr(value, "__array_interface__"):
             return np.asarray(value)
@@ -48,10 +49,8 @@ def as_array(function: str, name: str, value: Any) -> Array:
         if not isinstance(value, (str, bytes)):
             return np.asarray(memoryview(value))
     except (TypeError, ValueError, RuntimeError, BufferError) as error:
-        raise TypeError(
-            f"{function}: {name} is a {_type_name(value)} that gives no array ({error})"
-        ) from error
-    raise TypeError(f"{function}: {name} is a {_type_name(value)} (wanted an array)")
+        cause = error
+    raise TypeError(f"{function}: {name} is a {_type_name(value)} (wanted an array)") from cause
 
 
 def float_arrays(function: str, **named: Any) -> list[Array]:
@@ -92,7 +91,7 @@ def as_tuple(function: str, name: str, value: Ints, dims: int) -> tuple[int, ...
     if type(value) is int and -_INT64_MAX <= value <= _INT64_MAX:
         return (value,) * dims
     if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
-        return (as_int(function, name, value),) * dims  # type: ignore[arg-type]
+        return (as_int(function, name, cast(int, value)),) * dims
     numbers = tuple(as_int(function, name, item) for item in value)
     if len(numbers) == 1:
         return numbers * dims
@@ -114,7 +113,7 @@ def as_padding(function: str, value: Padding, dims: int) -> str | tuple[tuple[in
             if isinstance(item, Iterable) and not isinstance(item, (str, bytes)):
                 before, after = as_tuple(function, "padding", item, 2)
             else:
-                before = after = as_int(function, "padding", item)
+                before = after = as_int(function, "padding", cast(int, item))
             pairs.append((before, after))
         if len(pairs) == 1:
             pairs *= dims

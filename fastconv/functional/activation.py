@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from ._coerce import Array, float_arrays
-from ._numeric import gradient_arrays, ieee
+from ._numeric import choose, gradient_arrays, ieee
 
 __all__ = [
     "hard_swish",
@@ -47,7 +47,7 @@ def relu(input: Any) -> Array:
 def relu_backward(grad_output: Any, input: Any) -> Array:
     """Gradient of `relu`: 0 where x <= 0, else `grad_output`."""
     g, x = gradient_arrays("relu_backward", grad_output=grad_output, input=input)
-    return np.where(x <= 0, x.dtype.type(0), g)
+    return choose(x <= 0, x.dtype.type(0), g)
 
 
 def relu6(input: Any) -> Array:
@@ -59,21 +59,21 @@ def relu6(input: Any) -> Array:
 def relu6_backward(grad_output: Any, input: Any) -> Array:
     """Gradient of `relu6`: 0 where x <= 0 or x >= 6, else `grad_output`."""
     g, x = gradient_arrays("relu6_backward", grad_output=grad_output, input=input)
-    return np.where((x <= 0) | (x >= 6), x.dtype.type(0), g)
+    return choose((x <= 0) | (x >= 6), x.dtype.type(0), g)
 
 
 def leaky_relu(input: Any, negative_slope: float = 0.01) -> Array:
     """x where x > 0, else negative_slope * x (Maas et al. 2013)."""
     (x,) = float_arrays("leaky_relu", input=input)
     with ieee():
-        return np.where(x > 0, x, x * x.dtype.type(negative_slope))
+        return choose(x > 0, x, x * x.dtype.type(negative_slope))
 
 
 def leaky_relu_backward(grad_output: Any, input: Any, negative_slope: float = 0.01) -> Array:
     """Gradient of `leaky_relu`: `grad_output` where x > 0, else negative_slope * `grad_output`."""
     g, x = gradient_arrays("leaky_relu_backward", grad_output=grad_output, input=input)
     with ieee():
-        return np.where(x > 0, g, g * x.dtype.type(negative_slope))
+        return choose(x > 0, g, g * x.dtype.type(negative_slope))
 
 
 def sigmoid(input: Any) -> Array:
@@ -160,8 +160,7 @@ def hard_swish_backward(grad_output: Any, input: Any) -> Array:
         slope = np.divide(x, 3, out=np.empty_like(x))
         slope += 0.5
         slope *= g
-    middle = np.where(x >= 3, g, slope)
-    return np.where(x <= -3, x.dtype.type(0), middle)
+    return choose(x <= -3, x.dtype.type(0), choose(x >= 3, g, slope))
 
 
 def _sigmoid(x: Array) -> Array:
@@ -169,7 +168,7 @@ def _sigmoid(x: Array) -> Array:
     z = np.abs(x, out=np.empty_like(x))
     np.negative(z, out=z)
     np.exp(z, out=z)
-    numerator = np.where(x < 0, z, x.dtype.type(1))
+    numerator = choose(x < 0, z, x.dtype.type(1))
     z += 1
     return np.divide(numerator, z, out=z)
 

@@ -10,6 +10,8 @@ from .. import _core
 from ._coerce import Array, Ints, Padding, as_array, as_int, as_padding, as_tuple
 from ._layout import check_layout, from_nhwc, to_nhwc
 
+_Numbers = tuple[int, ...]
+
 
 def max_pool2d(
     input: Any,
@@ -222,7 +224,7 @@ def _window(
     stride: Ints | None,
     padding: Padding,
     dilation: Ints,
-) -> tuple[Any, ...]:
+) -> tuple[_Numbers, _Numbers, str | tuple[tuple[int, int], ...], _Numbers]:
     kernel = as_tuple(function, "kernel_size", kernel_size, dims)
     return (
         kernel,

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .. import functional as F
-from ..functional._coerce import Array, Ints, Padding, as_int, as_padding, as_tuple
+from ..functional._coerce import Array, Ints, Padding, as_array, as_int, as_padding, as_tuple
 from ..random import Rng, uniform
 from .module import Module
 from .parameter import Parameter
@@ -57,11 +57,11 @@ class _ConvNd(Module):
     def forward(self, input: Any) -> Array:
         """The convolution of `input`, shape (N, C, \\*spatial) or (C, \\*spatial)."""
         padded, padding = self._padded(input)
-        self._keep(input, padded)
         convolve = getattr(F, f"conv{self.dims}d")
         output: Array = convolve(
             padded, self.weight, self.bias, self.stride, padding, self.dilation, self.groups
         )
+        self._keep(input, padded)
         return output
 
     def backward(self, grad_output: Any) -> Array:
@@ -92,7 +92,7 @@ class _ConvNd(Module):
 
     def _amounts(self, input: Any) -> tuple[int, ...]:
         """What `F.pad` takes: (before, after) of the last dimension first."""
-        sizes = np.shape(input)[-self.dims :]
+        sizes = as_array(type(self).__name__, "input", input).shape[-self.dims :]
         if len(sizes) < self.dims:
             raise ValueError(
                 f"{type(self).__name__}: input has shape {sizes} "

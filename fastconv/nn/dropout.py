@@ -32,8 +32,9 @@ class Dropout(Module):
     def forward(self, input: Any) -> Array:
         """`input` through a new mask; in eval(), as it is."""
         seed = draw_seed(self._rng) if self.training else None
+        output = F.dropout(input, self.p, self.training, seed=seed)
         self._keep(input, seed)
-        return F.dropout(input, self.p, self.training, seed=seed)
+        return output
 
     def backward(self, grad_output: Any) -> Array:
         """`grad_output` through the same mask, drawn again from its seed."""

@@ -61,8 +61,9 @@ class Linear(Module):
 
     def forward(self, input: Any) -> Array:
         """The product, shape (\\*, out_features)."""
+        output = F.linear(input, self.weight, self.bias)
         self._keep(input)
-        return F.linear(input, self.weight, self.bias)
+        return output
 
     def backward(self, grad_output: Any) -> Any:
         """The input's gradient; adds those of weight and bias."""
@@ -99,7 +100,6 @@ class Flatten(Module):
     def forward(self, input: Any) -> Array:
         """The same numbers, fewer dimensions."""
         x = as_array("Flatten", "input", input)
-        self._keep(x.shape)
         start, end = (self._axis(name, x.ndim) for name in ("start_dim", "end_dim"))
         if start > end:
             raise ValueError(
@@ -108,6 +108,7 @@ class Flatten(Module):
             )
         joined = math.prod(x.shape[start : end + 1])
         flat: Array = x.reshape(*x.shape[:start], joined, *x.shape[end + 1 :])
+        self._keep(x.shape)
         return flat
 
     def backward(self, grad_output: Any) -> Array:
@@ -116,7 +117,8 @@ class Flatten(Module):
         g = as_array("Flatten", "grad_output", grad_output)
         if g.size != math.prod(shape):
             raise ValueError(f"Flatten: grad_output has shape {g.shape}, the input had {shape}")
-        return g.reshape(shape)
+        restored: Array = g.reshape(shape)
+        return restored
 
     def _axis(self, name: str, ndim: int) -> int:
         dim, ndim = getattr(self, name), max(ndim, 1)

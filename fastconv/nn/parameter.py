@@ -72,6 +72,8 @@ class Parameter(np.lib.mixins.NDArrayOperatorsMixin):
             self.grad += grad
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        if copy is None:
+            return np.asarray(self.data, dtype=dtype)
         return np.array(self.data, dtype=dtype, copy=copy)
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:

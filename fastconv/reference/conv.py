@@ -212,10 +212,12 @@ def _im2col(image: Array, window: Windows, groups: int) -> Array:
     dims = len(size)
     view = sliding_window_view(window.pad(image), window.extent, axis=tuple(range(2, 2 + dims)))
     strided = (slice(None, None, step) for step in (*window.stride, *window.dilation))
-    view = view[(slice(None), slice(None), *strided)]  # (N, C, *output, *kernel)
+    places = (slice(None), slice(None), *strided)
+    view = view[places]  # (N, C, *output, *kernel)
     view = view.transpose(0, 1, *range(2 + dims, 2 + 2 * dims), *range(2, 2 + dims))
     rows = channels // groups * prod(window.kernel)
-    return view.reshape(batch, groups, rows, prod(window.output))
+    columns: Array = view.reshape(batch, groups, rows, prod(window.output))
+    return columns
 
 
 def _col2im(columns: Array, window: Windows, channels: int) -> Array:

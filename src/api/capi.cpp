@@ -199,6 +199,7 @@ fastconv_status fastconv_set_isa(const char* name) {
     if (!table)
       invalid("isa is '" + std::string(name ? name : "NULL") + "' (wanted one that runs here)");
     use_table(*table);
+    executed_isa = nullptr;
   });
 }
 

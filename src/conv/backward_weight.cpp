@@ -46,7 +46,7 @@ class WeightGradient {
   std::int64_t workspace_bytes() const {
     const std::int64_t sums = row_units_.largest() * column_units_.largest() * kernels_.lanes;
     return static_cast<std::int64_t>(sizeof(T)) *
-           (strip_size() + row_units_.largest() * pixels_ + sums + pixels_);
+           (strip_size() + grad_size() + sums + pixels_);
   }
   // Unless there is one chunk, each chunk's sums go to [chunk][oc][ic][tap] first.
   bool in_chunks() const { return chunks_.parts != 1; }
@@ -63,7 +63,7 @@ class WeightGradient {
 
     T* strip = workspace;
     T* grad = strip + strip_size();
-    T* sum = grad + row_units_.largest() * pixels_;
+    T* sum = grad + grad_size();
     Valid* valid = reinterpret_cast<Valid*>(sum + row_units_.largest() * column_units_.largest() *
                                                       kernels_.lanes);
     Block last{};
@@ -108,8 +108,11 @@ class WeightGradient {
   // A unit's columns may begin and end inside a channel.
   std::int64_t strip_size() const {
     const std::int64_t channels = std::min(shape_.ic, (column_units_.largest() - 1) / taps_ + 2);
-    return channels * layout_.channel + kernels_.lanes;
+    return channels * layout_.channel + 2 * kernels_.lanes;
   }
+
+  // Packing may write a vector past the end.
+  std::int64_t grad_size() const { return row_units_.largest() * pixels_ + kernels_.lanes; }
 
   void mark_valid(const Block& block, Valid* valid) const {
     for (Index q = 0; q < pixels_; ++q)

@@ -41,17 +41,5 @@ void dot(const DotArgs<T>& args) {
   }
 }
 
-// Pairs, then pairs of pairs: the order that a vector's halves are added in.
-template <class T>
-void reduce(const T* source, Index groups, T* target) {
-  for (Index group = 0; group < groups; ++group, source += kLanes<T>) {
-    T lane[kLanes<T>];
-    std::memcpy(lane, source, sizeof lane);
-    for (Index half = kLanes<T> / 2; half > 0; half /= 2)
-      for (Index i = 0; i < half; ++i) lane[i] += lane[i + half];
-    target[group] = lane[0];
-  }
-}
-
 }  // namespace
 }  // namespace fastconv::FASTCONV_ISA

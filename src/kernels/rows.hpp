@@ -7,6 +7,13 @@
 namespace fastconv::FASTCONV_ISA {
 namespace {
 
+// Fills are stored as whole vectors, over what is written next: they may reach a vector past the
+// last row.
+template <class T>
+FASTCONV_INLINE void fill(T* target, Index count, T value) {
+  for (Index i = 0; i < count; i += kLanes<T>) store(target + i, broadcast(value));
+}
+
 // Stride is a constant where that lets the compiler vectorise the loop; 0 is any other.
 template <class T, int Stride>
 void pack_rows(const PackArgs<T>& args) {
@@ -14,10 +21,18 @@ void pack_rows(const PackArgs<T>& args) {
   T* __restrict target = args.target;
   const T* row = args.source;
   for (Index r = 0; r < args.rows; ++r, row += args.row_stride) {
-    for (Index i = 0; i < args.before; ++i) *target++ = args.fill;
-    for (Index i = 0; i < args.columns; ++i) target[i] = row[i * stride];
+    fill(target, args.before, args.fill);
+    target += args.before;
+    if constexpr (Stride == 1) {
+      cover<T>(args.columns, [&](auto lanes, Index i) {
+        store(target + i, load<T, decltype(lanes)::value>(row + i));
+      });
+    } else {
+      for (Index i = 0; i < args.columns; ++i) target[i] = row[i * stride];
+    }
     target += args.columns;
-    for (Index i = 0; i < args.after; ++i) *target++ = args.fill;
+    fill(target, args.after, args.fill);
+    target += args.after;
   }
 }
 
@@ -36,7 +51,13 @@ void store_rows(const StoreArgs<T>& args) {
   for (Index r = 0; r < args.rows; ++r) {
     const T* sum = args.sum + r * args.sum_pitch;
     T* __restrict target = args.target + r * args.row_stride;
-    for (Index i = 0; i < args.columns; ++i) target[i * stride] = sum[i] + args.bias;
+    if constexpr (Stride == 1) {
+      cover<T>(args.columns, [&](auto lanes, Index i) {
+        store(target + i, load<T, decltype(lanes)::value>(sum + i) + args.bias);
+      });
+    } else {
+      for (Index i = 0; i < args.columns; ++i) target[i * stride] = sum[i] + args.bias;
+    }
   }
 }
 
@@ -49,21 +70,40 @@ void store_sums(const StoreArgs<T>& args) {
   }
 }
 
-// Each row is summed by itself, so that no partial sum grows with the whole array.
+// The lanes of a vector added up: halves, then halves of halves.
+template <class T, Index N = kLanes<T>>
+FASTCONV_INLINE T add_lanes(Part<T, N> vector) {
+  if constexpr (N == 1) {
+    return vector[0];
+  } else {
+    T lane[N];
+    store(lane, vector);
+    return add_lanes<T, N / 2>(load<T, N / 2>(lane) + load<T, N / 2>(lane + N / 2));
+  }
+}
+
+// Each row is summed by itself, so that no partial sum grows with the whole array; rows without
+// gaps are one.
 template <class T>
 T total(const T* source, Index rows, Index row_stride, Index columns, Index column_stride) {
-  T lane[kLanes<T>] = {};
+  if (column_stride == 1 && row_stride == columns) columns *= rows, rows = 1;
+  T all = 0;
   for (Index r = 0; r < rows; ++r, source += row_stride) {
     Vec<T> sum = {};
     Index i = 0;
     if (column_stride == 1)
       for (; i + kLanes<T> <= columns; i += kLanes<T>) sum += load(source + i);
-    for (; i < columns; ++i) lane[i % kLanes<T>] += source[i * column_stride];
-    for (Index l = 0; l < kLanes<T>; ++l) lane[l] += sum[l];
+    T rest = 0;
+    for (; i < columns; ++i) rest += source[i * column_stride];
+    all += add_lanes<T>(sum) + rest;
   }
-  T all = 0;
-  for (Index l = 0; l < kLanes<T>; ++l) all += lane[l];
   return all;
+}
+
+template <class T>
+void reduce(const T* source, Index groups, T* target) {
+  for (Index group = 0; group < groups; ++group)
+    target[group] = add_lanes<T>(load(source + group * kLanes<T>));
 }
 
 }  // namespace

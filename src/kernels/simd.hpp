@@ -30,12 +30,15 @@ constexpr int kVectorBytes = 16, kRegisters = 32;
 constexpr int kVectorBytes = 16, kRegisters = 16;
 #endif
 
-template <class T>
+template <class T, std::size_t Bytes>
 struct VectorOf {
-  typedef T type __attribute__((vector_size(kVectorBytes)));
+  typedef T type __attribute__((vector_size(Bytes)));
 };
 template <class T>
-using Vec = typename VectorOf<T>::type;
+using Vec = typename VectorOf<T, kVectorBytes>::type;
+// A vector of N lanes, at most a whole one.
+template <class T, Index N>
+using Part = typename VectorOf<T, N * sizeof(T)>::type;
 
 // The integer as wide as T, of which comparisons and masks are made.
 template <class T>
@@ -54,15 +57,15 @@ using Mask = typename MaskOf<T>::type;
 template <class T>
 constexpr Index kLanes = kVectorBytes / static_cast<Index>(sizeof(T));
 
-template <class T>
-FASTCONV_INLINE Vec<T> load(const T* source) {
-  Vec<T> vector;
+template <class T, Index N = kLanes<T>>
+FASTCONV_INLINE Part<T, N> load(const T* source) {
+  Part<T, N> vector;
   std::memcpy(&vector, source, sizeof vector);
   return vector;
 }
 
-template <class T>
-FASTCONV_INLINE void store(T* target, Vec<T> vector) {
+template <class V, class T>
+FASTCONV_INLINE void store(T* target, V vector) {
   std::memcpy(target, &vector, sizeof vector);
 }
 
@@ -70,6 +73,21 @@ FASTCONV_INLINE void store(T* target, Vec<T> vector) {
 template <class T>
 FASTCONV_INLINE Vec<T> broadcast(T scalar) {
   return scalar - Vec<T>{};
+}
+
+// Calls body(N, i), N a constant, so that the ranges of N lanes from i on cover [0, count) and
+// nothing beyond: whole vectors, or smaller ones of a row shorter than a vector. The last two may
+// overlap: body must not read what it writes.
+template <class T, Index N = kLanes<T>, class Body>
+FASTCONV_INLINE void cover(Index count, const Body& body) {
+  using Lanes = std::integral_constant<Index, N>;
+  if (count >= N) {
+    Index i = 0;
+    for (; i + N <= count; i += N) body(Lanes{}, i);
+    if (i < count) body(Lanes{}, count - N);
+  } else if constexpr (N > 1) {
+    cover<T, N / 2>(count, body);
+  }
 }
 
 // The lanes of `vector` where `mask` is all ones, zero where it is all zeros.

@@ -46,7 +46,7 @@ struct DotArgs {
 };
 
 // Rows of one plane, gathered into contiguous memory: `before` fills, `columns` elements from the
-// source, `after` fills, row after row.
+// source, `after` fills, row after row. May write up to a vector past the end.
 template <class T>
 struct PackArgs {
   const T* source;

@@ -42,7 +42,7 @@ void for_each_item(std::int64_t items, int threads, const Body& body) {
 template <class T, class Body>
 void for_each_strip(const Kernels<T>& kernels, const PoolShape& shape, const StripLayout& layout,
                     const T* input, T fill, const Body& body) {
-  const std::int64_t strip = layout.channel + kernels.lanes;
+  const std::int64_t strip = layout.channel + 2 * kernels.lanes;
   const std::int64_t result =
       (layout.most_pixels() + kernels.lanes - 1) / kernels.lanes * kernels.lanes;
   const std::int64_t items = shape.n * shape.c * layout.blocks();

@@ -144,7 +144,8 @@ FASTCONV_API fastconv_status fastconv_set_isa(const char *name);
 /* The name of the i-th kernel set that this machine runs, best first; NULL past the last. */
 FASTCONV_API const char *fastconv_available_isa(int i);
 
-/* The kernel set that did the calling thread's last execution, as compiled into its kernels. */
+/* The kernel set that did the calling thread's last execution, as compiled into its kernels; NULL
+ * if there was none since its last fastconv_set_isa. */
 FASTCONV_API const char *fastconv_executed_isa(void);
 
 /* Threads of a call: at first what OpenMP says (OMP_NUM_THREADS). */

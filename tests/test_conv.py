@@ -1,0 +1,246 @@
+"""The convolution kernels: every ISA, every tile edge, every argument, exact on integers."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+from naive import naive_conv, naive_conv_backward
+
+import fastconv as fc
+from fastconv import reference
+
+VECTOR_BYTES = {"avx512": 64, "avx2": 32, "baseline": 16, "neon": 16}
+NAMES = ("output", "grad_input", "grad_weight", "grad_bias")
+
+
+def integers(rng, shape, dtype, most=4):
+    """Small integers, on which sums are exact in any order."""
+    return rng.integers(-most, most + 1, shape).astype(dtype)
+
+
+def equal(actual, expected, dtype, message=""):
+    assert actual.dtype == dtype
+    assert actual.shape == expected.shape, message
+    np.testing.assert_array_equal(actual, expected, err_msg=message)
+
+
+def all_directions(module, x, w, b, gy, *args):
+    return (module.conv2d(x, w, b, *args), *module.conv2d_backward(gy, x, w, b, *args))
+
+
+@pytest.mark.parametrize("out_channels", [*range(1, 18), 33])
+def test_every_row_and_column_tail(isa, dtype, out_channels):
+    """All widths from one pixel to past the widest tile, for all heights of a tile."""
+    lanes = VECTOR_BYTES[isa] // np.dtype(dtype).itemsize
+    rng = np.random.default_rng(out_channels)
+    widest = 8 * lanes + 2
+    x = integers(rng, (1, 2, 1, widest + 2), dtype)
+    w = integers(rng, (out_channels, 2, 1, 3), dtype)
+    b = integers(rng, out_channels, dtype)
+    pairs = ((0, 0), (0, 0))
+    whole = naive_conv(x, w, b, (1, 1), pairs, (1, 1), 1)
+    gy = integers(rng, whole.shape, dtype)
+    for width in range(1, widest + 1):
+        part = np.ascontiguousarray(x[..., : width + 2])
+        equal(fc.conv2d(part, w, b), whole[..., :width], dtype, f"width {width}")
+        grad = np.ascontiguousarray(gy[..., :width])
+        got = fc.conv2d_backward(grad, part, w, b)
+        wanted = reference.conv2d_backward(*(a.astype(float) for a in (grad, part, w, b)))
+        for name, g, wish in zip(NAMES[1:], got, wanted):
+            equal(g, wish, dtype, f"{name}, width {width}")
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+@pytest.mark.parametrize("dilation", [(1, 1), (2, 1), (1, 3)])
+@pytest.mark.parametrize("padding", [((0, 0), (0, 0)), ((1, 2), (0, 1)), ((3, 0), (2, 4))])
+@pytest.mark.parametrize("stride", [(1, 1), (2, 1), (2, 3), (4, 5)])
+def test_against_naive_loops(isa, stride, padding, dilation, groups):
+    rng = np.random.default_rng(1)
+    x = integers(rng, (2, 2 * groups, 7, 6), np.float32)
+    w = integers(rng, (2 * groups, 2, 2, 2), np.float32)
+    b = integers(rng, 2 * groups, np.float32)
+    wanted = naive_conv(x, w, b, stride, padding, dilation, groups)
+    gy = integers(rng, wanted.shape, np.float32)
+    got = all_directions(fc, x, w, b, gy, stride, padding, dilation, groups)
+    grads = naive_conv_backward(gy, x, w, stride, padding, dilation, groups)
+    for name, g, wish in zip(NAMES, got, (wanted, *grads)):
+        equal(g, wish, np.float32, name)
+
+
+def random_problem(draw: random.Random, rng, dtype):
+    groups = draw.choice([1, 1, 1, 2, 3, 5])
+    channels = groups * draw.choice([1, 2, 3, 7, 20])
+    out_channels = groups * draw.choice([1, 2, 3, 8, 9, 17])
+    kernel = draw.randint(1, 5), draw.randint(1, 5)
+    height, width = draw.randint(1, 24), draw.choice([1, 2, 5, 7, 15, 16, 17, 33, 50, 600])
+    shape = (draw.choice([1, 1, 2, 3]), channels, height, width)
+    x = integers(rng, shape, dtype)
+    if draw.random() < 0.3:
+        x = np.ascontiguousarray(x.transpose(0, 2, 3, 1)).transpose(0, 3, 1, 2)
+    w = integers(rng, (out_channels, channels // groups, *kernel), dtype)
+    b = integers(rng, out_channels, dtype)
+    stride = draw.randint(1, 4), draw.randint(1, 4)
+    padding = draw.choice([0, 1, (2, 1), ((1, 2), (0, 3)), "valid", "same", "same_lower", "full"])
+    dilation = draw.randint(1, 3), draw.randint(1, 3)
+    return x, w, b, stride, padding, dilation, groups
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_random_problems(isa, dtype, threads, seed):
+    """Any arguments, any number of threads; where the reference refuses, so do the kernels."""
+    draw, rng = random.Random(seed), np.random.default_rng(seed)
+    for _ in range(40):
+        x, w, b, *args = random_problem(draw, rng, dtype)
+        problem = f"{x.shape} {w.shape} {args}"
+        fc.set_num_threads(draw.choice([1, 2, 3, 8]))
+        try:
+            wanted = reference.conv2d(x.astype(float), w, b, *args)
+        except ValueError:
+            with pytest.raises(ValueError, match="conv2d: the"):
+                fc.conv2d(x, w, b, *args)
+            continue
+        gy = integers(rng, wanted.shape, dtype)
+        got = all_directions(fc, x, w, b, gy, *args)
+        x, w, b, gy = (a.astype(float) for a in (x, w, b, gy))
+        grads = reference.conv2d_backward(gy, x, w, b, *args)
+        for name, g, wish in zip(NAMES, got, (wanted, *grads)):
+            equal(g, wish, dtype, f"{name} of {problem}")
+
+
+def test_many_channels_are_summed_in_chunks(isa, dtype):
+    """More input channels than one strip holds, more outputs than one task."""
+    rng = np.random.default_rng(2)
+    x = integers(rng, (1, 301, 9, 40), dtype, most=2)
+    w = integers(rng, (75, 301, 3, 3), dtype, most=2)
+    b = integers(rng, 75, dtype)
+    wanted = reference.conv2d(x.astype(float), w, b, padding=1)
+    gy = integers(rng, wanted.shape, dtype, most=2)
+    got = all_directions(fc, x, w, b, gy, 1, 1)
+    grads = reference.conv2d_backward(gy.astype(float), x, w, b, padding=1)
+    for name, g, wish in zip(NAMES, got, (wanted, *grads)):
+        equal(g, wish, dtype, name)
+
+
+def test_nan_and_infinity_reach_what_they_touch_and_nothing_else(isa, dtype):
+    rng = np.random.default_rng(3)
+    for stride, padding, dilation in [(1, 0, 1), (1, 2, 1), (2, 1, 1), (3, 0, 2)]:
+        x = integers(rng, (2, 3, 11, 13), dtype)
+        w = integers(rng, (5, 3, 3, 3), dtype)
+        b = integers(rng, 5, dtype)
+        gy = integers(rng, reference.conv2d(x, w, b, stride, padding, dilation).shape, dtype)
+        x[0, 1, 4, 5], x[1, 0, 10, 12], x[1, 2, 0, 0] = np.nan, np.inf, -np.inf
+        gy[0, 2, -1, 0], gy[1, 4, 0, -1] = np.inf, np.nan
+        with np.errstate(invalid="ignore"):
+            wanted = all_directions(reference, x, w, b, gy, stride, padding, dilation)
+        got = all_directions(fc, x, w, b, gy, stride, padding, dilation)
+        for name, g, wish in zip(NAMES, got, wanted):
+            equal(g, wish, dtype, name)
+
+
+@pytest.mark.parametrize(
+    ("shape", "weight", "stride", "padding"),
+    [
+        ((4, 1, 28, 28), (6, 1, 5, 5), 1, 2),
+        ((3, 6, 14, 14), (16, 6, 5, 5), 1, 0),
+        ((1, 3, 64, 65), (16, 3, 11, 11), 4, 0),
+        ((2, 40, 13, 13), (24, 40, 3, 3), 1, 1),
+    ],
+)
+def test_rounding_stays_within_the_bound(isa, dtype, shape, weight, stride, padding):
+    """|error| <= 2 eps (sqrt(K) + 2) (|x| * |w|), element by element, against float64."""
+    rng = np.random.default_rng(4)
+    x, w = rng.standard_normal(shape).astype(dtype), rng.standard_normal(weight).astype(dtype)
+    gy_shape = reference.conv2d(x, w, None, stride, padding).shape
+    gy = rng.standard_normal(gy_shape).astype(dtype)
+    exact = [a.astype(np.longdouble if dtype is np.float64 else float) for a in (x, w, gy)]
+    got = (fc.conv2d(x, w, None, stride, padding),
+           *fc.conv2d_backward(gy, x, w, None, stride, padding)[:2])  # fmt: skip
+    terms = (
+        weight[1] * weight[2] * weight[3],
+        weight[0] * weight[2] * weight[3],
+        gy.size // weight[0],
+    )
+
+    def compute(a, b, c):
+        return (reference.conv2d(a, b, None, stride, padding),
+                *reference.conv2d_backward(c, a, b, None, stride, padding)[:2])  # fmt: skip
+
+    wanted, scale = compute(*exact), compute(*(np.abs(a) for a in exact))
+    for name, g, wish, size, count in zip(NAMES, got, wanted, scale, terms):
+        bound = 2 * np.finfo(dtype).eps * (np.sqrt(count) + 2) * size
+        assert (np.abs(g - wish) <= bound).all(), name
+
+
+def test_same_bits_for_any_threads_batch_and_out(isa, dtype, threads):
+    rng = np.random.default_rng(5)
+    for shape, weight, args in [
+        ((5, 1, 28, 28), (6, 1, 5, 5), (1, 2)),
+        ((5, 6, 14, 14), (16, 6, 5, 5), (1, 0)),
+        ((3, 37, 15, 17), (53, 37, 3, 3), (2, 1)),
+        ((2, 24, 30, 31), (24, 1, 3, 3), (1, 1, 1, 24)),
+    ]:
+        x = rng.standard_normal(shape).astype(dtype)
+        w, b = rng.standard_normal(weight).astype(dtype), rng.standard_normal(weight[0], dtype)
+        fc.set_num_threads(1)
+        y = fc.conv2d(x, w, b, *args)
+        gy = rng.standard_normal(y.shape).astype(dtype)
+        first = all_directions(fc, x, w, b, gy, *args)
+        for n in (2, 3, 8):
+            fc.set_num_threads(n)
+            for name, again, once in zip(NAMES, all_directions(fc, x, w, b, gy, *args), first):
+                assert np.array_equal(again, once), f"{name}, {n} threads"
+        alone = [fc.conv2d(image, w, b, *args) for image in x]
+        assert np.array_equal(np.stack(alone), y)
+        grads = [fc.conv2d_backward(g, i, w, b, *args)[0] for g, i in zip(gy, x)]
+        assert np.array_equal(np.stack(grads), first[1])
+        out = np.full(y.shape, np.nan, dtype)
+        assert fc.conv2d(x, w, b, *args, out=out) is out
+        assert np.array_equal(out, y)
+
+
+@pytest.mark.parametrize("args", [(1, 0), (2, 1), (1, "same", 2), ((3, 2), ((1, 0), (0, 2)), 1, 2)])
+def test_gradients_by_finite_differences_and_adjoint(isa, args):
+    rng = np.random.default_rng(6)
+    groups = args[3] if len(args) > 3 else 1
+    x = rng.standard_normal((2, 2 * groups, 6, 7))
+    w = rng.standard_normal((2 * groups, 2, 3, 2))
+    b = rng.standard_normal(2 * groups)
+    y = fc.conv2d(x, w, b, *args)
+    gy = rng.standard_normal(y.shape)
+    gx, gw, gb = fc.conv2d_backward(gy, x, w, b, *args)
+    step = 1e-6
+    for array, grad in ((x, gx), (w, gw), (b, gb)):
+        for i in rng.choice(array.size, min(array.size, 12), replace=False):
+            kept = array.flat[i]
+            array.flat[i] = kept + step
+            above = (fc.conv2d(x, w, b, *args) * gy).sum()
+            array.flat[i] = kept - step
+            below = (fc.conv2d(x, w, b, *args) * gy).sum()
+            array.flat[i] = kept
+            assert grad.flat[i] == pytest.approx((above - below) / (2 * step), rel=1e-6, abs=1e-7)
+    linear = fc.conv2d(x, w, None, *args)
+    assert (linear * gy).sum() == pytest.approx((x * gx).sum(), rel=1e-12)
+    assert (linear * gy).sum() == pytest.approx((w * gw).sum(), rel=1e-12)
+
+
+def test_needs_skips_gradients(isa):
+    x, w, b = np.ones((1, 2, 5, 5)), np.ones((3, 2, 3, 3)), np.ones(3)
+    gy = np.ones((1, 3, 3, 3))
+    every = fc.conv2d_backward(gy, x, w, b)
+    for needs in np.ndindex(2, 2, 2):
+        grads = fc.conv2d_backward(gy, x, w, b, needs=needs)
+        for need, grad, wanted in zip(needs, grads, every):
+            assert np.array_equal(grad, wanted) if need else grad is None
+    assert fc.conv2d_backward(gy, x, w)[2] is None
+
+
+def test_empty_batch(isa, dtype):
+    x, w, b = np.ones((0, 2, 5, 5), dtype), np.ones((3, 2, 3, 3), dtype), np.ones(3, dtype)
+    y = fc.conv2d(x, w, b)
+    equal(y, np.ones((0, 3, 3, 3)), dtype)
+    gx, gw, gb = fc.conv2d_backward(y, x, w, b)
+    equal(gx, x, dtype)
+    equal(gw, np.zeros(w.shape), dtype)
+    equal(gb, np.zeros(3), dtype)
