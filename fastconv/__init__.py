@@ -5,11 +5,13 @@
 by kind.
 """
 
+from types import ModuleType
+
 from ._find_core import find_core
 
 find_core(__path__)
 
-from . import functional, nn, optim, reference  # noqa: E402
+from . import functional, nn, optim  # noqa: E402
 from ._core import (  # noqa: E402
     __version__,
     get_num_threads,
@@ -48,3 +50,12 @@ __all__ = [
     *functional.__all__,
     *nn.__all__,
 ]
+
+
+def __getattr__(name: str) -> ModuleType:
+    """The reference is imported when it is asked for: who deploys does not need it."""
+    if name == "reference":
+        import importlib
+
+        return importlib.import_module(".reference", __name__)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 __all__ = ["manual_seed"]
 
-Rng = np.random.Generator | int
+# A string: numpy.random is imported when it is first used.
+Rng: TypeAlias = "np.random.Generator | int"
 
 _lock = threading.Lock()
 _default: np.random.Generator | None = None
