@@ -14,10 +14,9 @@ FASTCONV_INLINE void fill(T* target, Index count, T value) {
   for (Index i = 0; i < count; i += kLanes<T>) store(target + i, broadcast(value));
 }
 
-// Stride is a constant where that lets the compiler vectorise the loop; 0 is any other.
+// Stride is 1 or 2 where vectors serve; 0 is any other.
 template <class T, int Stride>
 void pack_rows(const PackArgs<T>& args) {
-  const Index stride = Stride ? Stride : args.column_stride;
   T* __restrict target = args.target;
   const T* row = args.source;
   for (Index r = 0; r < args.rows; ++r, row += args.row_stride) {
@@ -27,8 +26,12 @@ void pack_rows(const PackArgs<T>& args) {
       cover<T>(args.columns, [&](auto lanes, Index i) {
         store(target + i, load<T, decltype(lanes)::value>(row + i));
       });
+    } else if constexpr (Stride == 2) {
+      cover<T>(args.columns, [&](auto lanes, Index i) {
+        store(target + i, load_even<T, decltype(lanes)::value>(row + 2 * i));
+      });
     } else {
-      for (Index i = 0; i < args.columns; ++i) target[i] = row[i * stride];
+      for (Index i = 0; i < args.columns; ++i) target[i] = row[i * args.column_stride];
     }
     target += args.columns;
     fill(target, args.after, args.fill);
@@ -45,28 +48,18 @@ void pack(const PackArgs<T>& args) {
   }
 }
 
-template <class T, int Stride>
-void store_rows(const StoreArgs<T>& args) {
-  const Index stride = Stride ? Stride : args.column_stride;
+template <class T>
+void store_sums(const StoreArgs<T>& args) {
   for (Index r = 0; r < args.rows; ++r) {
     const T* sum = args.sum + r * args.sum_pitch;
     T* __restrict target = args.target + r * args.row_stride;
-    if constexpr (Stride == 1) {
+    if (args.column_stride == 1) {
       cover<T>(args.columns, [&](auto lanes, Index i) {
         store(target + i, load<T, decltype(lanes)::value>(sum + i) + args.bias);
       });
     } else {
-      for (Index i = 0; i < args.columns; ++i) target[i * stride] = sum[i] + args.bias;
+      for (Index i = 0; i < args.columns; ++i) target[i * args.column_stride] = sum[i] + args.bias;
     }
-  }
-}
-
-template <class T>
-void store_sums(const StoreArgs<T>& args) {
-  switch (args.column_stride) {
-    case 1: return store_rows<T, 1>(args);
-    case 2: return store_rows<T, 2>(args);
-    default: return store_rows<T, 0>(args);
   }
 }
 

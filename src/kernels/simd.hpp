@@ -75,6 +75,24 @@ FASTCONV_INLINE Vec<T> broadcast(T scalar) {
   return scalar - Vec<T>{};
 }
 
+// Every second of the 2 N - 1 elements from `source` on, and not one element more is read: the
+// second half of the vector comes from the last N of them.
+template <class T, Index N>
+FASTCONV_INLINE Part<T, N> load_even(const T* source) {
+  const Part<T, N> first = load<T, N>(source), last = load<T, N>(source + N - 1);
+  Part<Mask<T>, N> lane;
+  FASTCONV_UNROLL
+  for (Index i = 0; i < N; ++i) lane[i] = static_cast<Mask<T>>(i < N / 2 ? 2 * i : 2 * i + 1);
+#if defined(__clang__)
+  Part<T, N> even;
+  FASTCONV_UNROLL
+  for (Index i = 0; i < N; ++i) even[i] = i < N / 2 ? first[lane[i]] : last[lane[i] - N];
+  return even;
+#else
+  return __builtin_shuffle(first, last, lane);
+#endif
+}
+
 // Calls body(N, i), N a constant, so that the ranges of N lanes from i on cover [0, count) and
 // nothing beyond: whole vectors, or smaller ones of a row shorter than a vector. The last two may
 // overlap: body must not read what it writes.

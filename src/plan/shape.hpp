@@ -50,9 +50,10 @@ struct PoolShape {
   std::int64_t taps() const { return axis[0].kernel * axis[1].kernel * axis[2].kernel; }
   std::int64_t inputs() const { return axis[0].input * axis[1].input * axis[2].input; }
   std::int64_t outputs() const { return axis[0].output * axis[1].output * axis[2].output; }
-  // Elements met by all windows.
+  // What all windows cost, in operations of a convolution: an element is moved, not only added.
   double work() const {
-    return static_cast<double>(n * c) * static_cast<double>(outputs()) *
+    constexpr double kElement = 16;
+    return kElement * static_cast<double>(n * c) * static_cast<double>(outputs()) *
            static_cast<double>(taps());
   }
 };

@@ -46,6 +46,15 @@ class Divisors {
   std::vector<T> count_[3];
 };
 
+// to += from, element by element.
+template <class T>
+void add(std::int64_t count, const T* from, T* to, std::int64_t to_stride) {
+  if (to_stride == 1)
+    for (std::int64_t i = 0; i < count; ++i) to[i] += from[i];
+  else
+    for (std::int64_t i = 0; i < count; ++i) to[i * to_stride] += from[i];
+}
+
 }  // namespace
 
 template <class T>
@@ -90,30 +99,33 @@ void avg_pool_backward(const PoolShape& shape, const T* grad_output, T* grad_inp
     range.push_back({first, std::min(last, w.output)});
   }
 
-  const std::int64_t width = w.output;
   const int threads = threads_for(shape.n * shape.c, shape.work());
-  const Buffer<T> rows(static_cast<std::size_t>(threads * width));
+  const std::int64_t buffer = w.output + w.input;
+  const Buffer<T> rows(static_cast<std::size_t>(threads * buffer));
   for_each_item(shape.n * shape.c, threads, [&](std::int64_t plane, int thread) {
-    T* row = rows.data() + thread * width;
+    T* row = rows.data() + thread * buffer;
+    T* line = row + w.output;
     T* target = plane_of(shape, grad_input, shape.input, plane);
     clear_plane(shape, to, target);
     for (std::int64_t od = 0; od < d.output; ++od)
       for (std::int64_t oh = 0; oh < h.output; ++oh) {
         const T* grad = plane_of(shape, grad_output, shape.output, plane) + od * from[0] +
                         oh * from[1];
-        divisors.divide(od, oh, 0, width, grad, from[2], row);
+        divisors.divide(od, oh, 0, w.output, grad, from[2], row);
+        // What the row gives to a line of the input, then that to each line of the window.
+        std::fill(line, line + w.input, T{0});
+        for (std::int64_t kw = 0; kw < w.kernel; ++kw) {
+          const Range& r = range[static_cast<std::size_t>(kw)];
+          add(r.last - r.first, row + r.first,
+              line + r.first * w.stride + kw * w.dilation - w.pad_before, w.stride);
+        }
         for (std::int64_t kd = 0; kd < d.kernel; ++kd) {
           const std::int64_t z = od * d.stride - d.pad_before + kd * d.dilation;
           if (z < 0 || z >= d.input) continue;
           for (std::int64_t kh = 0; kh < h.kernel; ++kh) {
             const std::int64_t y = oh * h.stride - h.pad_before + kh * h.dilation;
             if (y < 0 || y >= h.input) continue;
-            for (std::int64_t kw = 0; kw < w.kernel; ++kw) {
-              T* line = target + z * to[0] + y * to[1] + (kw * w.dilation - w.pad_before) * to[2];
-              const Range& r = range[static_cast<std::size_t>(kw)];
-              for (std::int64_t ow = r.first; ow < r.last; ++ow)
-                line[ow * w.stride * to[2]] += row[ow];
-            }
+            add(w.input, line, target + z * to[0] + y * to[1], to[2]);
           }
         }
       }

@@ -8,7 +8,7 @@
 namespace fastconv {
 namespace {
 
-// Where in the plane each tap of a window lies.
+// Where in the plane the taps of a window lie.
 class Places {
  public:
   explicit Places(const PoolShape& shape) : shape_(shape) {
@@ -20,21 +20,29 @@ class Places {
                               kw * w.dilation);
   }
 
-  // The flat index of tap `tap` of the window of output (od, oh, ow); of its first element where
-  // nothing beat -inf.
-  std::int64_t operator()(std::int64_t od, std::int64_t oh, std::int64_t ow,
-                          std::int64_t tap) const {
+  // The flat indices of the taps that won in the windows of outputs (od, oh, ow + i).
+  template <class Tap>
+  void of_row(std::int64_t od, std::int64_t oh, std::int64_t ow, std::int64_t columns,
+              const Tap* tap, std::int64_t* target, std::int64_t target_stride) const {
     const Axis &d = shape_.axis[0], &h = shape_.axis[1], &w = shape_.axis[2];
-    if (tap < 0) {
-      const std::int64_t z = first(d, od), y = first(h, oh), x = first(w, ow);
-      if (z >= d.input || y >= h.input || x >= w.input) return -1;
-      return (z * h.input + y) * w.input + x;
-    }
-    return ((od * d.stride - d.pad_before) * h.input + oh * h.stride - h.pad_before) * w.input +
-           ow * w.stride - w.pad_before + distance_[static_cast<std::size_t>(tap)];
+    const std::int64_t start =
+        ((od * d.stride - d.pad_before) * h.input + oh * h.stride - h.pad_before) * w.input +
+        ow * w.stride - w.pad_before;
+    for (std::int64_t i = 0; i < columns; ++i)
+      target[i * target_stride] =
+          tap[i] < 0 ? first_of_window(od, oh, ow + i)
+                     : start + i * w.stride + distance_[static_cast<std::size_t>(tap[i])];
   }
 
  private:
+  // Where nothing beat -inf.
+  std::int64_t first_of_window(std::int64_t od, std::int64_t oh, std::int64_t ow) const {
+    const Axis &d = shape_.axis[0], &h = shape_.axis[1], &w = shape_.axis[2];
+    const std::int64_t z = first(d, od), y = first(h, oh), x = first(w, ow);
+    if (z >= d.input || y >= h.input || x >= w.input) return -1;
+    return (z * h.input + y) * w.input + x;
+  }
+
   static std::int64_t first(const Axis& axis, std::int64_t output) {
     const std::int64_t start = output * axis.stride - axis.pad_before;
     return start >= 0 ? start : start + (-start - 1) / axis.dilation * axis.dilation + axis.dilation;
@@ -43,6 +51,30 @@ class Places {
   const PoolShape& shape_;
   std::vector<std::int64_t> distance_;
 };
+
+// A row of gradients and of the indices they go to.
+template <class T>
+struct Row {
+  const T* grad;
+  std::int64_t grad_stride;
+  const std::int64_t* index;
+  std::int64_t index_stride, columns;
+};
+
+// Adds a row to a plane of `inputs` elements, of which element i lies at place(i); false if an
+// index lies outside. Index -1 stands for a window without an element.
+template <class T, class Place>
+bool scatter(const Row<T> row, std::int64_t inputs, T* target, const Place& place) {
+  bool good = true;
+  for (std::int64_t column = 0; column < row.columns; ++column) {
+    const std::int64_t i = row.index[column * row.index_stride];
+    if (static_cast<std::uint64_t>(i) < static_cast<std::uint64_t>(inputs))
+      target[place(i)] += row.grad[column * row.grad_stride];
+    else
+      good &= i == -1;
+  }
+  return good;
+}
 
 }  // namespace
 
@@ -67,45 +99,41 @@ void max_pool_forward(const Kernels<T>& kernels, const PoolShape& shape, const T
     if (!indices) return;
     const auto& to = shape.indices.axis;
     std::int64_t* target = plane_of(shape, indices, shape.indices, plane);
-    for (std::int64_t r = 0; r < block.rows; ++r)
-      for (std::int64_t c = 0; c < block.columns; ++c) {
-        const std::int64_t oh = block.row + r, ow = block.column + c;
-        target[block.depth * to[0] + oh * to[1] + ow * to[2]] =
-            places(block.depth, oh, ow, tap[r * layout.pitch + c]);
-      }
+    for (std::int64_t r = 0; r < block.rows; ++r) {
+      const std::int64_t oh = block.row + r;
+      places.of_row(block.depth, oh, block.column, block.columns, tap + r * layout.pitch,
+                    target + block.depth * to[0] + oh * to[1] + block.column * to[2], to[2]);
+    }
   });
 }
 
 template <class T>
 bool max_pool_backward(const PoolShape& shape, const T* grad_output, const std::int64_t* indices,
                        T* grad_input) {
-  const std::int64_t height = shape.axis[1].input, width = shape.axis[2].input;
-  const auto& to = shape.input.axis;
+  const Axis &d = shape.axis[0], &h = shape.axis[1], &w = shape.axis[2];
+  const auto &to = shape.input.axis, &from = shape.output.axis, &places = shape.indices.axis;
   // A plane without gaps takes the flat index as it is.
-  const bool flat = to[2] == 1 && to[1] == width && to[0] == width * height;
+  const bool flat = to[2] == 1 && to[1] == w.input && (d.input == 1 || to[0] == w.input * h.input);
   std::atomic<bool> valid{true};
-  const double work = static_cast<double>(shape.n * shape.c * (shape.inputs() + shape.outputs()));
-  const int threads = threads_for(shape.n * shape.c, work);
+  const int threads = threads_for(shape.n * shape.c, shape.work());
   for_each_item(shape.n * shape.c, threads, [&](std::int64_t plane, int) {
-    const T* grad = plane_of(shape, grad_output, shape.output, plane);
-    const std::int64_t* index = plane_of(shape, indices, shape.indices, plane);
     T* target = plane_of(shape, grad_input, shape.input, plane);
     clear_plane(shape, to, target);
-    for (std::int64_t od = 0; od < shape.axis[0].output; ++od)
-      for (std::int64_t oh = 0; oh < shape.axis[1].output; ++oh)
-        for (std::int64_t ow = 0; ow < shape.axis[2].output; ++ow) {
-          const auto& from = shape.indices.axis;
-          const std::int64_t i = index[od * from[0] + oh * from[1] + ow * from[2]];
-          if (i < 0 || i >= shape.inputs()) {
-            if (i != -1) valid = false;
-            continue;
-          }
-          const auto& stride = shape.output.axis;
-          const std::int64_t place = flat ? i
-                                          : i / width / height * to[0] + i / width % height * to[1] +
-                                                i % width * to[2];
-          target[place] += grad[od * stride[0] + oh * stride[1] + ow * stride[2]];
-        }
+    for (std::int64_t od = 0; od < d.output; ++od)
+      for (std::int64_t oh = 0; oh < h.output; ++oh) {
+        const Row<T> row{plane_of(shape, grad_output, shape.output, plane) + od * from[0] +
+                             oh * from[1],
+                         from[2],
+                         plane_of(shape, indices, shape.indices, plane) + od * places[0] +
+                             oh * places[1],
+                         places[2], w.output};
+        const bool good = flat ? scatter(row, shape.inputs(), target, [](auto i) { return i; })
+                               : scatter(row, shape.inputs(), target, [&](auto i) {
+                                   return i / w.input / h.input * to[0] +
+                                          i / w.input % h.input * to[1] + i % w.input * to[2];
+                                 });
+        if (!good) valid = false;
+      }
   });
   return valid;
 }
