@@ -1,0 +1,146 @@
+"""Everything that is neither convolution nor pooling, on the networks' dense layers and on the
+largest and smallest arrays an activation sees there.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from operator import attrgetter
+from typing import Any
+
+import numpy as np
+import pytest
+from checks import Array, exact_sum, integers, normal, within_ulps
+from contest import Contest
+from layers import ACTIVATION_LAYERS, DENSE_LAYERS, LOGIT_LAYERS, ConvLayer, DenseLayer
+
+import fastconv.functional as functional
+
+# Keyword arguments of the functions of one array that keep its shape.
+ELEMENTWISE: dict[str, dict[str, Any]] = {
+    "relu": {}, "relu6": {}, "leaky_relu": {}, "sigmoid": {}, "tanh": {}, "silu": {},
+    "hard_swish": {}, "dropout": {"p": 0.5},
+}  # fmt: skip
+SOFTMAX = ("softmax", "log_softmax")
+ELSEWHERE = ("conv2d", "max_pool2d", "avg_pool2d")  # in the other files of this folder
+BY_NAME = ("linear", "pad", "mse_loss", "cross_entropy")
+
+activations = pytest.mark.parametrize("layer", ACTIVATION_LAYERS, ids=attrgetter("name"))
+dense = pytest.mark.parametrize("layer", DENSE_LAYERS, ids=attrgetter("name"))
+logits = pytest.mark.parametrize("layer", LOGIT_LAYERS, ids=attrgetter("name"))
+directions = pytest.mark.parametrize("direction", ["forward", "backward"])
+
+
+def test_every_function_has_a_benchmark() -> None:
+    timed = {*ELEMENTWISE, *SOFTMAX, *ELSEWHERE, *BY_NAME}
+    assert {name.removesuffix("_backward") for name in functional.__all__} == timed
+
+
+@lru_cache(maxsize=1)
+def dense_operands(layer: DenseLayer) -> tuple[Array, Array, Array, Array]:
+    """Input, weight, bias and the gradient of the output."""
+    shapes = (
+        (layer.batch, layer.in_features),
+        (layer.out_features, layer.in_features),
+        (layer.out_features,),
+        layer.output_shape,
+    )
+    x, w, b, gy = (integers(seed, shape) for seed, shape in enumerate(shapes))
+    return x, w, b, gy
+
+
+@dense
+def test_linear(contest: Contest, layer: DenseLayer) -> None:
+    x, w, b, _ = dense_operands(layer)
+    contest(
+        layer.name,
+        "linear",
+        lambda library: library.linear(x, w, b),
+        operands=(x, w, b),
+        check=exact_sum(layer.longest_sum + 1),
+        flop=layer.flop,
+    )
+
+
+@dense
+def test_linear_backward(contest: Contest, layer: DenseLayer) -> None:
+    x, w, b, gy = dense_operands(layer)
+    contest(
+        layer.name,
+        "linear_backward",
+        lambda library: library.linear_backward(gy, x, w, b),
+        operands=(gy, x, w),
+        check=exact_sum(layer.longest_sum),
+        flop=2 * layer.flop,
+    )
+
+
+@directions
+@pytest.mark.parametrize("name", ELEMENTWISE)
+@activations
+def test_elementwise(
+    contest: Contest, layer: ConvLayer | DenseLayer, name: str, direction: str
+) -> None:
+    x, gy = 3 * normal(0, layer.output_shape), normal(1, layer.output_shape)
+    options = dict(ELEMENTWISE[name])
+    if name == "dropout":
+        options["mask"] = x > 0
+    _both_ways(contest, layer.name, name, direction, gy, (x,), options)
+
+
+@directions
+@activations
+def test_pad(contest: Contest, layer: ConvLayer | DenseLayer, direction: str) -> None:
+    """By one zero at either end of the last two dimensions."""
+    x = normal(0, layer.output_shape)
+    *rest, height, width = x.shape
+    gy = normal(1, (*rest, height + 2, width + 2))
+    _both_ways(contest, layer.name, "pad", direction, gy, (x,), {"pad": (1, 1, 1, 1)})
+
+
+@directions
+@pytest.mark.parametrize("name", SOFTMAX)
+@logits
+def test_softmax(contest: Contest, layer: DenseLayer, name: str, direction: str) -> None:
+    x, gy = normal(0, layer.output_shape), normal(1, layer.output_shape)
+    _both_ways(contest, layer.name, name, direction, gy, (x,), {"dim": 1})
+
+
+@directions
+@logits
+def test_cross_entropy(contest: Contest, layer: DenseLayer, direction: str) -> None:
+    x = normal(0, layer.output_shape)
+    classes = np.random.default_rng(1).integers(layer.out_features, size=layer.batch)
+    gy = np.asarray(1, np.float32)
+    _both_ways(contest, layer.name, "cross_entropy", direction, gy, (x, classes), {})
+
+
+@directions
+@logits
+def test_mse_loss(contest: Contest, layer: DenseLayer, direction: str) -> None:
+    x, target = normal(0, layer.output_shape), normal(1, layer.output_shape)
+    gy = np.asarray(1, np.float32)
+    _both_ways(contest, layer.name, "mse_loss", direction, gy, (x, target), {})
+
+
+def _both_ways(
+    contest: Contest,
+    layer: str,
+    name: str,
+    direction: str,
+    grad_output: Array,
+    arrays: tuple[Array, ...],
+    options: dict[str, Any],
+) -> None:
+    """`name` on `arrays`, or its gradient; flop of these are not counted, bytes are."""
+    if direction == "backward":
+        function, arrays = f"{name}_backward", (grad_output, *arrays)
+    else:
+        function = name
+    contest(
+        layer,
+        function,
+        lambda library: getattr(library, function)(*arrays, **options),
+        operands=arrays,
+        check=within_ulps(name),
+    )
