@@ -188,3 +188,20 @@ def test_empty_batch(isa, dtype):
         y = getattr(fc, function)(x, 2)
         equal(y, np.ones((0, 2, 2, 2)), dtype)
         equal(getattr(fc, function + "_backward")(y, x, 2), x, dtype)
+
+
+def test_window_far_larger_than_the_image(isa, dtype):
+    """Taps that never meet the image cost neither time nor memory."""
+    rng = np.random.default_rng(9)
+    x = rng.integers(-4, 5, (1, 2, 7, 9)).astype(dtype)
+    huge = 2**40
+    args = ((huge, 1), (1, 1), ((huge // 2, huge // 2 - 6), (0, 0)))
+    y, places = fc.max_pool2d(x, *args, return_indices=True)
+    assert y.shape == (1, 2, 2, 9)
+    equal(y, np.repeat(x.max(2, keepdims=True), 2, 2), dtype)
+    equal(places[:, :, 0], x.argmax(2) * 9 + np.arange(9), np.int64)
+    total = fc.avg_pool2d(x, *args, divisor_override=1)
+    equal(total, np.repeat(x.sum(2, keepdims=True), 2, 2), dtype)
+    gy = rng.integers(-4, 5, y.shape).astype(dtype)
+    grad = fc.avg_pool2d_backward(gy, x, *args, divisor_override=1)
+    equal(grad, np.repeat(gy.sum(2, keepdims=True), 7, 2), dtype)

@@ -61,7 +61,7 @@ class Part {
   }
   std::int64_t tasks() const { return op_.n * op_.g * groups_.parts * layout_.blocks(); }
   void share(std::int64_t parts) {
-    groups_ = Split(tiles_.parts, std::max<std::int64_t>(1, tiles_.parts / parts));
+    groups_ = Split(tiles_.parts, groups_.largest() / parts);
   }
 
   // Tiles read and write on to the end of a vector.

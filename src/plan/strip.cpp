@@ -42,6 +42,7 @@ StripLayout::StripLayout(const TapAxis& depth_axis, const TapAxis& height_axis,
   if (__builtin_mul_overflow(row_count, pitch, &plane) ||
       __builtin_mul_overflow(plane, width_slots * height_slots * depth_slots, &channel))
     throw std::bad_alloc();
+  offset.reserve(depth.taps.size() * height.taps.size() * width.taps.size());
   for (std::size_t d = 0; d < depth.taps.size(); ++d)
     for (std::size_t h = 0; h < height.taps.size(); ++h)
       for (std::size_t w = 0; w < width.taps.size(); ++w) {

@@ -10,10 +10,15 @@ std::int64_t floor_div(std::int64_t a, std::int64_t b) { return a / b - (a % b <
 
 }  // namespace
 
-TapAxis forward_taps(const Axis& axis) {
+TapAxis forward_taps(const Axis& axis, bool every) {
   TapAxis result{axis.output, 0, 1, axis.input, axis.stride, {}};
-  result.taps.reserve(static_cast<std::size_t>(axis.kernel));
-  for (std::int64_t k = 0; k < axis.kernel; ++k)
+  std::int64_t first = 0, last = axis.kernel - 1;
+  if (!every) {
+    const std::int64_t before = axis.pad_before - (axis.output - 1) * axis.stride;
+    if (before > 0) first = (before - 1) / axis.dilation + 1;
+    last = std::min(last, (axis.input - 1 + axis.pad_before) / axis.dilation);
+  }
+  for (std::int64_t k = first; k <= last; ++k)
     result.taps.push_back({k, k * axis.dilation - axis.pad_before});
   return result;
 }

@@ -24,7 +24,9 @@ struct TapAxis {
   std::vector<Tap> taps;
 };
 
-TapAxis forward_taps(const Axis& axis);
+// Taps that look at padding for every output are left out, unless `every` tap is wanted: a window
+// may be larger than memory.
+TapAxis forward_taps(const Axis& axis, bool every = false);
 TapAxis backward_taps(const Axis& axis, std::int64_t remainder);
 
 // How a strip holds the elements that `count` neighbouring outputs meet. In slot s, element i is

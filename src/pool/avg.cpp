@@ -86,15 +86,15 @@ void avg_pool_backward(const PoolShape& shape, const T* grad_output, T* grad_inp
   const auto& from = shape.output.axis;
   const auto& to = shape.input.axis;
 
-  // The outputs [first, last) whose window's tap k lies inside the input.
+  const auto depth = forward_taps(d).taps, height = forward_taps(h).taps, width = forward_taps(w).taps;
+  // For each tap of a row, the outputs [first, last) that meet the input through it.
   struct Range {
     std::int64_t first, last;
   };
   std::vector<Range> range;
-  for (std::int64_t k = 0; k < w.kernel; ++k) {
-    const std::int64_t before = w.pad_before - k * w.dilation;  // outputs o: o * stride >= before
-    const std::int64_t behind = w.input + before;               // and o * stride < behind
-    const std::int64_t first = before > 0 ? (before - 1) / w.stride + 1 : 0;
+  for (const Tap& tap : width) {
+    const std::int64_t behind = w.input - tap.offset;  // outputs o: o * stride < behind
+    const std::int64_t first = tap.offset < 0 ? (-tap.offset - 1) / w.stride + 1 : 0;
     const std::int64_t last = behind > 0 ? (behind - 1) / w.stride + 1 : 0;
     range.push_back({first, std::min(last, w.output)});
   }
@@ -114,18 +114,16 @@ void avg_pool_backward(const PoolShape& shape, const T* grad_output, T* grad_inp
         divisors.divide(od, oh, 0, w.output, grad, from[2], row);
         // What the row gives to a line of the input, then that to each line of the window.
         std::fill(line, line + w.input, T{0});
-        for (std::int64_t kw = 0; kw < w.kernel; ++kw) {
-          const Range& r = range[static_cast<std::size_t>(kw)];
-          add(r.last - r.first, row + r.first,
-              line + r.first * w.stride + kw * w.dilation - w.pad_before, w.stride);
-        }
-        for (std::int64_t kd = 0; kd < d.kernel; ++kd) {
-          const std::int64_t z = od * d.stride - d.pad_before + kd * d.dilation;
-          if (z < 0 || z >= d.input) continue;
-          for (std::int64_t kh = 0; kh < h.kernel; ++kh) {
-            const std::int64_t y = oh * h.stride - h.pad_before + kh * h.dilation;
-            if (y < 0 || y >= h.input) continue;
-            add(w.input, line, target + z * to[0] + y * to[1], to[2]);
+        for (std::size_t t = 0; t < width.size(); ++t)
+          add(range[t].last - range[t].first, row + range[t].first,
+              line + range[t].first * w.stride + width[t].offset, w.stride);
+        for (const Tap& z : depth) {
+          const std::int64_t id = od * d.stride + z.offset;
+          if (id < 0 || id >= d.input) continue;
+          for (const Tap& y : height) {
+            const std::int64_t ih = oh * h.stride + y.offset;
+            if (ih < 0 || ih >= h.input) continue;
+            add(w.input, line, target + id * to[0] + ih * to[1], to[2]);
           }
         }
       }

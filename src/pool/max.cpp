@@ -11,13 +11,13 @@ namespace {
 // Where in the plane the taps of a window lie.
 class Places {
  public:
-  explicit Places(const PoolShape& shape) : shape_(shape) {
+  Places(const PoolShape& shape, const StripLayout& layout) : shape_(shape) {
     const Axis &d = shape.axis[0], &h = shape.axis[1], &w = shape.axis[2];
-    for (std::int64_t kd = 0; kd < d.kernel; ++kd)
-      for (std::int64_t kh = 0; kh < h.kernel; ++kh)
-        for (std::int64_t kw = 0; kw < w.kernel; ++kw)
-          distance_.push_back((kd * d.dilation * h.input + kh * h.dilation) * w.input +
-                              kw * w.dilation);
+    for (const Tap& z : layout.depth.taps)
+      for (const Tap& y : layout.height.taps)
+        for (const Tap& x : layout.width.taps)
+          distance_.push_back((z.kernel * d.dilation * h.input + y.kernel * h.dilation) * w.input +
+                              x.kernel * w.dilation);
   }
 
   // The flat indices of the taps that won in the windows of outputs (od, oh, ow + i).
@@ -83,7 +83,7 @@ void max_pool_forward(const Kernels<T>& kernels, const PoolShape& shape, const T
                       std::int64_t* indices) {
   const StripLayout layout(forward_taps(shape.axis[0]), forward_taps(shape.axis[1]),
                            forward_taps(shape.axis[2]));
-  const Places places(shape);
+  const Places places(shape, layout);
   const auto taps = static_cast<Index>(layout.offset.size());
   const T lowest = static_cast<T>(-__builtin_inf());
   for_each_strip(kernels, shape, layout, input, lowest, [&](std::int64_t plane, const Block& block,

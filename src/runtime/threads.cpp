@@ -1,6 +1,6 @@
 #include "runtime/threads.hpp"
 
-#include <pthread.h>
+#include <omp.h>
 
 #include <algorithm>
 #include <atomic>
@@ -8,18 +8,14 @@
 namespace fastconv {
 namespace {
 
-// Operations worth one more thread: about 2 us of arithmetic, against 0.6 us to fork and join
-// while OpenMP's threads spin.
+// Operations worth one more thread: about 2 us of arithmetic, against 1 us to hand out tasks while
+// the workers spin.
 constexpr double kWorkPerThread = 2e5;
 
 std::atomic<int> chosen{0};  // by set_num_threads; 0 while it was not called
-std::atomic<bool> forked{false};
 
 // What OpenMP allowed when the library was loaded: a lower value now is somebody's limit.
-const int initial_max = [] {
-  pthread_atfork(nullptr, nullptr, [] { forked = true; });
-  return omp_get_max_threads();
-}();
+const int initial_max = omp_get_max_threads();
 
 }  // namespace
 
@@ -36,7 +32,7 @@ int get_num_threads() noexcept {
 }
 
 int threads_for(std::int64_t tasks, double work) noexcept {
-  if (forked || omp_in_parallel()) return 1;
+  if (omp_in_parallel()) return 1;
   const double useful = std::min(static_cast<double>(tasks), work / kWorkPerThread);
   const double most = get_num_threads();
   return static_cast<int>(std::max(1.0, std::min(most, useful)));

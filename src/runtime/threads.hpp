@@ -1,7 +1,11 @@
 // Threads: how many a call gets, and the one loop that runs on them.
+//
+// OpenMP says how many (OMP_NUM_THREADS, threadpoolctl); the workers are our own. An OpenMP region
+// ends when each of its threads has had its turn, and beside another library's spinning pool
+// (NumPy's BLAS keeps one) a turn can be 8 ms away: a LeNet's training step took 16 ms instead of
+// 5. Here the caller does the tasks itself, workers that wake in time take some off it, and nobody
+// waits for those that do not. A child that fork made starts workers of its own.
 #pragma once
-
-#include <omp.h>
 
 #include <cstdint>
 
@@ -11,24 +15,24 @@ void set_num_threads(int n) noexcept;
 int get_num_threads() noexcept;
 
 // Threads for `tasks` independent tasks that cost `work` operations altogether: one where starting
-// more would cost more than it saves, and in a child that fork made (OpenMP's threads did not come
-// along, and libgomp waits for them for ever).
+// more would cost more than it saves, and inside somebody's OpenMP region.
 int threads_for(std::int64_t tasks, double work) noexcept;
 
-// Calls body(task, thread) for each task in [0, tasks), in any order, on `threads` threads.
-// The body must not throw.
+// Calls call(body, task, thread) for each task on at most `threads` threads, the caller's among
+// them, which are numbered from 0 on.
+using TaskCall = void (*)(const void* body, std::int64_t task, int thread);
+void run_tasks(std::int64_t tasks, int threads, const void* body, TaskCall call) noexcept;
+
+// Calls body(task, thread) for each task in [0, tasks), in any order. The body must not throw.
 template <class Body>
 void parallel_for(std::int64_t tasks, int threads, const Body& body) noexcept {
   if (threads <= 1) {
     for (std::int64_t task = 0; task < tasks; ++task) body(task, 0);
     return;
   }
-#pragma omp parallel num_threads(threads)
-  {
-    const int thread = omp_get_thread_num();
-#pragma omp for schedule(dynamic, 1) nowait
-    for (std::int64_t task = 0; task < tasks; ++task) body(task, thread);
-  }
+  run_tasks(tasks, threads, &body, [](const void* own, std::int64_t task, int thread) {
+    (*static_cast<const Body*>(own))(task, thread);
+  });
 }
 
 }  // namespace fastconv

@@ -1,0 +1,154 @@
+#include <pthread.h>
+
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "runtime/threads.hpp"
+
+namespace fastconv {
+namespace {
+
+// An idle worker looks out for work so long before it sleeps: a network's layers follow each other
+// quicker, and waking a sleeper takes 5 us or more.
+constexpr std::chrono::microseconds kSpin{100};
+
+void pause() noexcept {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+struct Job {
+  const void* body;
+  TaskCall call;
+  std::int64_t tasks;
+  int places;     // for workers that may still join; under the lock, as is joined
+  int joined = 0;
+  std::atomic<std::int64_t> next{0};
+  std::atomic<int> active{0};  // workers that joined and have not left
+
+  void work(int thread) {
+    for (std::int64_t task; (task = next.fetch_add(1, std::memory_order_relaxed)) < tasks;)
+      call(body, task, thread);
+  }
+};
+
+class Workers {
+ public:
+  void run(Job& job) noexcept {
+    const int sleepers = open(job);
+    for (int i = 0; i < sleepers; ++i) wake_.notify_one();
+    job.work(0);
+    close(job);
+    for (int spins = 0; job.active.load(std::memory_order_acquire) > 0; ++spins) {
+      if (spins < 1000)
+        pause();
+      else
+        std::this_thread::yield();
+    }
+  }
+
+ private:
+  // Returns how many sleeping workers to wake.
+  int open(Job& job) noexcept {
+    const std::lock_guard lock(mutex_);
+    try {
+      jobs_.push_back(&job);
+      while (count_ < job.places) {
+        std::thread([this] { serve(); }).detach();
+        ++count_;
+      }
+    } catch (...) {  // no more threads or memory to be had: the caller works alone
+    }
+    epoch_.fetch_add(1, std::memory_order_release);
+    return std::min(job.places, sleeping_);
+  }
+
+  void close(Job& job) noexcept {
+    const std::lock_guard lock(mutex_);
+    const auto found = std::find(jobs_.begin(), jobs_.end(), &job);
+    if (found != jobs_.end()) jobs_.erase(found);
+  }
+
+  void serve() noexcept {
+    for (;;) {
+      const std::uint64_t seen = epoch_.load(std::memory_order_acquire);
+      int thread;
+      if (Job* job = join(&thread)) {
+        job->work(thread);
+        job->active.fetch_sub(1, std::memory_order_release);
+      } else {
+        await(seen);
+      }
+    }
+  }
+
+  // A job with a place left for the calling worker, and the number it has there.
+  Job* join(int* thread) noexcept {
+    const std::lock_guard lock(mutex_);
+    for (Job* job : jobs_) {
+      if (job->places == 0 || job->next.load(std::memory_order_relaxed) >= job->tasks) continue;
+      --job->places;
+      job->active.fetch_add(1, std::memory_order_relaxed);
+      *thread = ++job->joined;
+      return job;
+    }
+    return nullptr;
+  }
+
+  // Until another job was opened since `seen`: spins where there is a core to spare, then sleeps.
+  void await(std::uint64_t seen) noexcept {
+    const auto changed = [&] { return epoch_.load(std::memory_order_acquire) != seen; };
+    if (count_ < static_cast<int>(std::thread::hardware_concurrency())) {
+      const auto end = std::chrono::steady_clock::now() + kSpin;
+      do {
+        for (int i = 0; i < 32; ++i) {
+          if (changed()) return;
+          pause();
+        }
+      } while (std::chrono::steady_clock::now() < end);
+    }
+    std::unique_lock lock(mutex_);
+    ++sleeping_;
+    wake_.wait(lock, changed);
+    --sleeping_;
+  }
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::vector<Job*> jobs_;  // that workers may join
+  int sleeping_ = 0;
+  std::atomic<int> count_{0};
+  std::atomic<std::uint64_t> epoch_{0};  // counts jobs
+};
+
+// Never destroyed: workers outlive static storage. A forked child has none of its parent's
+// workers, nor a use for its lock.
+std::atomic<Workers*> workers{nullptr};
+
+Workers& current_workers() {
+  static const int registered = pthread_atfork(nullptr, nullptr, [] { workers = new Workers; });
+  static_cast<void>(registered);
+  Workers* own = workers;
+  if (own) return *own;
+  Workers* fresh = new Workers;
+  if (workers.compare_exchange_strong(own, fresh)) return *fresh;
+  delete fresh;
+  return *own;
+}
+
+}  // namespace
+
+void run_tasks(std::int64_t tasks, int threads, const void* body, TaskCall call) noexcept {
+  Job job{body, call, tasks, static_cast<int>(std::min<std::int64_t>(threads, tasks)) - 1};
+  current_workers().run(job);
+}
+
+}  // namespace fastconv
