@@ -113,6 +113,7 @@ class Workers {
           if (changed()) return;
           pause();
         }
+        std::this_thread::yield();  // to whoever else wants this core
       } while (std::chrono::steady_clock::now() < end);
     }
     std::unique_lock lock(mutex_);
