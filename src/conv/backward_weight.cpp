@@ -29,7 +29,7 @@ class WeightGradient {
         shape_(shape),
         arrays_(arrays),
         layout_(forward_taps(shape.axis[0], true), forward_taps(shape.axis[1], true),
-                forward_taps(shape.axis[2], true)),
+                forward_taps(shape.axis[2], true), std::min(shape.oc, kUnitRows)),
         taps_(shape.taps()),
         row_units_(shape.oc, kUnitRows),
         column_units_(shape.ic * taps_, whole_channels(taps_)),

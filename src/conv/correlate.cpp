@@ -24,7 +24,7 @@ class Part {
        const TapAxis& height, const TapAxis& width)
       : kernels_(kernels),
         op_(operands),
-        layout_(depth, height, width),
+        layout_(depth, height, width, op_.oc),
         taps_(static_cast<std::int64_t>(layout_.offset.size())),
         tiles_(op_.oc, kernels.tile_rows),
         chunks_(op_.ic, channels_of_chunk()),
@@ -110,13 +110,12 @@ class Part {
 
   void accumulate(TileArgs<T> args, int rows, Index pixels, T* sum) const {
     const Index lanes = kernels_.lanes;
-    for (Index q = 0; q < pixels;) {
-      const Index left = (pixels - q + lanes - 1) / lanes;
-      const auto vectors = std::min<Index>(left, kernels_.tile_vectors[rows]);
-      args.sum = sum + q;
-      kernels_.tile[rows][vectors](args);
-      args.strip += vectors * lanes;
-      q += vectors * lanes;
+    const T* strip = args.strip;
+    const Split tiles((pixels + lanes - 1) / lanes, kernels_.tile_vectors[rows]);
+    for (std::int64_t tile = 0; tile < tiles.parts; ++tile) {
+      args.strip = strip + tiles.begin(tile) * lanes;
+      args.sum = sum + tiles.begin(tile) * lanes;
+      kernels_.tile[rows][tiles.size(tile)](args);
     }
   }
 

@@ -23,16 +23,16 @@ struct Inside {
 }  // namespace
 
 StripLayout::StripLayout(const TapAxis& depth_axis, const TapAxis& height_axis,
-                         const TapAxis& width_axis)
+                         const TapAxis& width_axis, std::int64_t rows_of_weights)
     : depth(depth_axis),
       height(height_axis),
       width(width_axis),
       rows(height.output, std::max<std::int64_t>(1, kBlockPixels / std::min(width.output,
                                                                             kBlockPixels))),
       columns(width.output, kBlockPixels),
-      depth_slots_(depth, 1),
-      height_slots_(height, rows.largest()),
-      width_slots_(width, columns.largest()) {
+      depth_slots_(depth, 1, 0),
+      height_slots_(height, rows.largest(), 0),
+      width_slots_(width, columns.largest(), uses(rows_of_weights)) {
   pitch = width_slots_.length;
   const auto row_count = height_slots_.length;
   const auto width_slots = static_cast<std::int64_t>(width_slots_.origin.size());
@@ -51,6 +51,16 @@ StripLayout::StripLayout(const TapAxis& depth_axis, const TapAxis& height_axis,
             width_slots_.slot[w];
         offset.push_back(slot * plane + height_slots_.shift[h] * pitch + width_slots_.shift[w]);
       }
+}
+
+// Multiplications of an output row, over the rows that are copied for it.
+double StripLayout::uses(std::int64_t rows_of_weights) const {
+  const auto taps = static_cast<double>(depth.taps.size() * height.taps.size()) *
+                    static_cast<double>(width.taps.size());
+  const auto copied = static_cast<double>(depth_slots_.origin.size() * height_slots_.origin.size()) *
+                      static_cast<double>(height_slots_.length);
+  const auto outputs = static_cast<double>(rows.largest());
+  return copied > 0 ? taps * static_cast<double>(rows_of_weights) * outputs / copied : 0;
 }
 
 Block StripLayout::block(std::int64_t index) const {

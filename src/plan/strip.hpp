@@ -25,7 +25,9 @@ struct Block {
 
 class StripLayout {
  public:
-  StripLayout(const TapAxis& depth, const TapAxis& height, const TapAxis& width);
+  // For strips whose elements are each multiplied by so many rows of weights.
+  StripLayout(const TapAxis& depth, const TapAxis& height, const TapAxis& width,
+              std::int64_t rows_of_weights);
 
   std::int64_t blocks() const { return depth.output * rows.parts * columns.parts; }
   Block block(std::int64_t index) const;
@@ -46,6 +48,8 @@ class StripLayout {
   std::vector<Index> offset;  // of each tap in a channel, width innermost
 
  private:
+  double uses(std::int64_t rows_of_weights) const;
+
   SlotAxis depth_slots_, height_slots_, width_slots_;
 };
 

@@ -6,6 +6,9 @@
 namespace fastconv {
 namespace {
 
+// What it costs to copy an element of a short row, in multiplications of a vector's lane.
+constexpr double kCopyCost = 6;
+
 std::int64_t floor_div(std::int64_t a, std::int64_t b) { return a / b - (a % b < 0); }
 
 }  // namespace
@@ -33,7 +36,7 @@ TapAxis backward_taps(const Axis& axis, std::int64_t remainder) {
   return result;
 }
 
-SlotAxis::SlotAxis(const TapAxis& axis, std::int64_t count) : length(count) {
+SlotAxis::SlotAxis(const TapAxis& axis, std::int64_t count, double uses) : length(count) {
   const std::int64_t step = axis.step;
   std::vector<std::int64_t> remainders;  // one for each slot
   std::unordered_map<std::int64_t, std::int64_t> slot_of;
@@ -51,10 +54,12 @@ SlotAxis::SlotAxis(const TapAxis& axis, std::int64_t count) : length(count) {
   }
   if (axis.taps.empty()) return;
 
-  const auto taps = static_cast<double>(axis.taps.size());
-  const double shared = static_cast<double>(remainders.size()) *
-                        (static_cast<double>(count) + static_cast<double>(high - low));
-  if (shared <= taps * static_cast<double>(count)) {
+  const auto cost = [&](double slots, double slot_length) {
+    return slot_length * (slots * kCopyCost + uses);
+  };
+  const auto outputs = static_cast<double>(count);
+  if (cost(static_cast<double>(remainders.size()), outputs + static_cast<double>(high - low)) <=
+      cost(static_cast<double>(axis.taps.size()), outputs)) {
     length = count + high - low;
     for (std::int64_t remainder : remainders) origin.push_back(low * step + remainder);
     for (std::int64_t& s : shift) s -= low;

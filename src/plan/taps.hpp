@@ -31,11 +31,12 @@ TapAxis backward_taps(const Axis& axis, std::int64_t remainder);
 
 // How a strip holds the elements that `count` neighbouring outputs meet. In slot s, element i is
 // input (first + i) * step + origin[s], and tap t of output first + i is element i + shift[t] of
-// slot[t]. Taps that leave the same remainder by the step share a slot, which then has
-// count + (largest shift) elements; where that would be longer than one slot for each tap
-// (large dilation), each tap has its own.
+// slot[t]. Taps that leave the same remainder by the step may share a slot, which then has
+// count + (largest shift) elements, or each tap has a slot of its own: more to copy, nothing
+// between the outputs to compute in vain. The cheaper is taken, where each element of a slot's
+// length is copied once for each slot and used in `uses` multiplications.
 struct SlotAxis {
-  SlotAxis(const TapAxis& axis, std::int64_t count);
+  SlotAxis(const TapAxis& axis, std::int64_t count, double uses);
 
   std::int64_t length;  // of one slot
   std::vector<std::int64_t> origin;

@@ -61,7 +61,7 @@ template <class T>
 void avg_pool_forward(const Kernels<T>& kernels, const PoolShape& shape, const T* input,
                       T* output) {
   const StripLayout layout(forward_taps(shape.axis[0]), forward_taps(shape.axis[1]),
-                           forward_taps(shape.axis[2]));
+                           forward_taps(shape.axis[2]), 1);
   const Divisors<T> divisors(shape);
   const auto taps = static_cast<Index>(layout.offset.size());
   for_each_strip(kernels, shape, layout, input, T{0}, [&](std::int64_t plane, const Block& block,

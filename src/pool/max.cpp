@@ -82,7 +82,7 @@ template <class T>
 void max_pool_forward(const Kernels<T>& kernels, const PoolShape& shape, const T* input, T* output,
                       std::int64_t* indices) {
   const StripLayout layout(forward_taps(shape.axis[0]), forward_taps(shape.axis[1]),
-                           forward_taps(shape.axis[2]));
+                           forward_taps(shape.axis[2]), 1);
   const Places places(shape, layout);
   const auto taps = static_cast<Index>(layout.offset.size());
   const T lowest = static_cast<T>(-__builtin_inf());
