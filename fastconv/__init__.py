@@ -6,6 +6,7 @@ by kind.
 """
 
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from ._find_core import find_core
 
@@ -29,6 +30,9 @@ from .functional import *  # noqa: E402, F403
 from .nn import *  # noqa: E402, F403
 from .random import manual_seed  # noqa: E402
 from .serialization import load, save  # noqa: E402
+
+if TYPE_CHECKING:
+    from . import reference
 
 __all__ = [
     "__version__",

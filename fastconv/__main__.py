@@ -12,7 +12,7 @@ from . import _core, config
 PATHS = {
     "--includedir": (config.get_include, "the folder of the C headers"),
     "--libdir": (config.get_library_dir, "the folder of libfastconv"),
-    "--cmakedir": (config.get_cmake_dir, "the folder of fastconvConfig.cmake"),
+    "--cmakedir": (config.get_cmake_dir, "the folder of fastconv-config.cmake"),
     "--pkgconfigdir": (config.get_pkgconfig_dir, "the folder of fastconv.pc"),
 }
 

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 __all__ = [
     "Dataset",
     "batches",
+    "enlarge",
     "jitter",
     "load_digits",
     "load_images",
@@ -76,9 +77,7 @@ def load_digits(seed: int = 0, test_fraction: float = 0.2) -> Dataset:
     try:
         import sklearn.datasets
     except ImportError as error:
-        raise ImportError(
-            "load_digits needs scikit-learn: pip install 'fastconv[demo]'"
-        ) from error
+        raise ImportError("load_digits needs scikit-learn: pip install 'fastconv[demo]'") from error
     bunch = sklearn.datasets.load_digits()
     images = (bunch.images[:, None] / 16).astype(np.float32)
     labels = bunch.target.astype(np.int64)
@@ -224,6 +223,35 @@ def batches(
         yield images[chosen], labels[chosen]
 
 
+def enlarge(images: Array, factor: int) -> Array:
+    """Enlarge images by a whole factor, bilinear between the centres of pixels.
+
+    Parameters
+    ----------
+    images : ndarray, shape (N, C, H, W)
+    factor : int
+
+    Returns
+    -------
+    ndarray, shape (N, C, factor * H, factor * W)
+        Of the same type.
+
+    Examples
+    --------
+    >>> enlarge(np.array([[[[0.0, 4.0]]]]), 2)
+    array([[[[0., 1., 3., 4.],
+             [0., 1., 3., 4.]]]])
+    """
+
+    def weights(size: int) -> Array:
+        centres = (np.arange(factor * size) + 0.5) / factor - 0.5
+        distance = np.clip(centres, 0, size - 1)[:, None] - np.arange(size)
+        return np.asarray(np.maximum(0, 1 - np.abs(distance)), images.dtype)
+
+    height, width = images.shape[2:]
+    return np.asarray(np.einsum("yh,nchw,xw->ncyx", weights(height), images, weights(width)))
+
+
 def jitter(images: Array, rng: np.random.Generator, amount: float = 1.0) -> Array:
     """Shift, turn, shear and zoom each image a little: bilinear, zeros beyond the edge.
 
@@ -247,7 +275,7 @@ def jitter(images: Array, rng: np.random.Generator, amount: float = 1.0) -> Arra
     size = np.array([height, width]).reshape(1, 2, 1, 1)
     centre = (size - 1) / 2
     shift = amount * size / 32 * rng.normal(size=(count, 2, 1, 1))
-    grid = np.stack(np.mgrid[:height, :width])[None] - centre
+    grid = np.indices((height, width))[None] - centre
     # Where each output pixel reads, in the image with a frame of one zero around it.
     source = np.einsum("nij,njhw->nihw", matrix, np.broadcast_to(grid, (count, *grid.shape[1:])))
     source = np.clip(source + shift + centre + 1, 0, size + 1)
@@ -259,7 +287,7 @@ def jitter(images: Array, rng: np.random.Generator, amount: float = 1.0) -> Arra
     (y, x), (fy, fx) = corner.swapaxes(0, 1), fraction.swapaxes(0, 1)
 
     def at(dy: int, dx: int) -> Array:
-        return framed[n, y + dy, x + dx].transpose(0, 3, 1, 2)
+        return np.moveaxis(framed[n, y + dy, x + dx], 3, 1)
 
     upper = at(0, 0) * (1 - fx) + at(0, 1) * fx
     lower = at(1, 0) * (1 - fx) + at(1, 1) * fx
@@ -306,7 +334,9 @@ def _find_idx(folder: Path, part: str, kind: str) -> Path:
 
 def _read_npz(path: Path) -> list[Array]:
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        # np.load leaves a file that it opened itself open when it finds no archive in it.
+        with open(path, "rb") as stream:
+            archive = np.load(stream, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise ValueError("not an .npz archive")
             absent = [key for key in NPZ_KEYS if key not in archive]
@@ -321,7 +351,7 @@ def _read_npz(path: Path) -> list[Array]:
 def _dataset(parts: list[Array], path: Path, name: str) -> Dataset:
     """Check and scale ``[train images, train labels, test images, test labels]``."""
     checked: list[Array] = []
-    for which, images, labels in (("train", *parts[:2]), ("test", *parts[2:])):
+    for which, images, labels in zip(("train", "test"), parts[::2], parts[1::2]):
         if images.dtype != np.uint8 or images.ndim != 3:
             raise ValueError(
                 f"{path}: {which} images are {images.dtype} {images.shape} (wanted uint8 (N, H, W))"
@@ -341,4 +371,4 @@ def _dataset(parts: list[Array], path: Path, name: str) -> Dataset:
         raise ValueError(
             f"{path}: train images are {checked[0].shape[2:]}, test images {checked[2].shape[2:]}"
         )
-    return Dataset(*checked, name)
+    return Dataset(checked[0], checked[1], checked[2], checked[3], name)

@@ -1,9 +1,9 @@
 """``python -m fastconv demo``: train a LeNet on handwritten digits, time it, draw it.
 
 The network is that of LeCun et al., "Gradient-based learning applied to document recognition"
-(1998), section II, with rectifiers, maximum pooling and more channels. The choice of its channels,
-of the augmentation and of the learning rate was made by cross-validation inside the training
-images; the held-out images are looked at for the report alone, and the last epoch counts.
+(1998), section II, with rectifiers, maximum pooling and more channels. Channels, augmentation and
+learning rate were chosen by cross-validation inside the training images; the held-out images are
+looked at for the report alone, and the last epoch counts.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import copy
 import importlib
+import math
 import statistics
 import sys
 import time
@@ -23,14 +24,33 @@ from numpy.typing import NDArray
 
 from . import _core, nn, optim, reference
 from . import data as datasets
-from .nn import manual_seed
+from .random import manual_seed
 
-__all__ = ["History", "lenet", "predict", "reference_step", "run", "step", "train"]
+__all__ = [
+    "History",
+    "lenet",
+    "predict",
+    "prepared",
+    "reference_step",
+    "run",
+    "step",
+    "time_steps",
+    "train",
+]
 
 Array = NDArray[Any]
 Backward = Callable[[Array], Array]
 
-SMALLEST = 8  # pixels: below, the second pooling leaves nothing
+SMALLEST = 8  # pixels: below, too little is left after two poolings
+# Images below are enlarged twofold. Five-fold cross-validation inside the 1437 training digits:
+# 7 errors without (and twice the channels), 5 with.
+ENLARGED_BELOW = 16
+# Label smoothing, from the same cross-validation: 9 errors without, 4 with.
+SMOOTHING = 0.1
+# Amount of `datasets.jitter`; 1 and 1.5 did alike (5 and 4 errors).
+JITTER = 1.5
+# Timed training steps: so many turns of so many steps for each of the two.
+ROUNDS, REPEATS = 5, 6
 
 
 class History(NamedTuple):
@@ -48,7 +68,7 @@ def lenet(in_channels: int, size: int, classes: int) -> nn.Sequential:
     ----------
     in_channels : int
     size : int
-        Height and width of the images, at least 8. Below 16 the second convolution is padded.
+        Height and width of the images, at least 8. Below 20 the second convolution is padded.
     classes : int
 
     Returns
@@ -62,17 +82,17 @@ def lenet(in_channels: int, size: int, classes: int) -> nn.Sequential:
     """
     if size < SMALLEST:
         raise ValueError(f"lenet: images are {size} pixels wide (wanted at least {SMALLEST})")
-    padding = 2 if size < 16 else 0
+    padding = 2 if size < 20 else 0
     left = (size // 2 + 2 * padding - 4) // 2
     return nn.Sequential(
-        nn.Conv2d(in_channels, 32, 5, padding=2),
+        nn.Conv2d(in_channels, 16, 5, padding=2),
         nn.ReLU(),
         nn.MaxPool2d(2),
-        nn.Conv2d(32, 64, 5, padding=padding),
+        nn.Conv2d(16, 32, 5, padding=padding),
         nn.ReLU(),
         nn.MaxPool2d(2),
         nn.Flatten(),
-        nn.Linear(64 * left * left, 120),
+        nn.Linear(32 * left * left, 120),
         nn.ReLU(),
         nn.Linear(120, 84),
         nn.ReLU(),
@@ -83,7 +103,7 @@ def lenet(in_channels: int, size: int, classes: int) -> nn.Sequential:
 def step(model: nn.Sequential, optimizer: Any, images: Array, labels: Array) -> float:
     """Make one training step and return its loss."""
     optimizer.zero_grad()
-    criterion = nn.CrossEntropyLoss()
+    criterion = nn.CrossEntropyLoss(label_smoothing=SMOOTHING)
     loss = float(criterion(model(images), labels))
     model.backward(criterion.backward())
     optimizer.step()
@@ -97,9 +117,10 @@ def reference_step(model: nn.Sequential, optimizer: Any, images: Array, labels: 
     for layer in model:
         output, backward = _reference_layer(layer, output)
         tape.append(backward)
-    loss = float(reference.cross_entropy(output, labels))
-    grad = reference.cross_entropy_backward(np.ones((), output.dtype), output, labels)[0]
-    assert grad is not None
+    loss = float(reference.cross_entropy(output, labels, label_smoothing=SMOOTHING))
+    one = np.ones((), output.dtype)
+    gradients = reference.cross_entropy_backward(one, output, labels, label_smoothing=SMOOTHING)
+    grad = np.asarray(gradients[0])
     for backward in reversed(tape):
         grad = backward(grad)
     optimizer.step()
@@ -111,9 +132,7 @@ def _reference_layer(layer: Any, input: Array) -> tuple[Array, Backward]:
     if isinstance(layer, nn.MaxPool2d):
         window = (layer.kernel_size, layer.stride, layer.padding)
         output, indices = reference.max_pool2d(input, *window, return_indices=True)
-        return output, lambda gy: reference.max_pool2d_backward(
-            gy, input, *window, indices=indices
-        )
+        return output, lambda gy: reference.max_pool2d_backward(gy, input, *window, indices=indices)
     if isinstance(layer, nn.Flatten):
         return input.reshape(len(input), -1), lambda gy: gy.reshape(input.shape)
     if isinstance(layer, nn.ReLU):
@@ -184,8 +203,10 @@ def train(
         start, done, total = time.perf_counter(), 0, 0.0
         batches = datasets.batches(data.train_images, data.train_labels, batch_size, rng)
         for images, labels in batches:
-            optimizer.lr = lr * 0.5 * (1 + np.cos(np.pi * (epoch + done / count) / epochs))
-            total += len(images) * step(model, optimizer, datasets.jitter(images, rng), labels)
+            passed = (epoch + done / count) / epochs
+            optimizer.param_groups[0]["lr"] = lr * 0.5 * (1 + math.cos(math.pi * passed))
+            images = datasets.jitter(images, rng, JITTER)
+            total += len(images) * step(model, optimizer, images, labels)
             done += len(images)
             if done < count:
                 show(history, done / count, total / done)
@@ -197,9 +218,7 @@ def train(
     return history
 
 
-def time_steps(
-    model: nn.Sequential, images: Array, labels: Array, repeats: int = 20, limit: float = 4.0
-) -> tuple[float, float]:
+def time_steps(model: nn.Sequential, images: Array, labels: Array) -> tuple[float, float]:
     """Median seconds of `step` and of `reference_step` on copies of the model, taken in turns.
 
     Raises
@@ -220,12 +239,14 @@ def time_steps(
     if not close:
         raise RuntimeError("fastconv and its NumPy reference disagree on loss or gradients")
     times: tuple[list[float], list[float]] = ([], [])
-    begin = time.perf_counter()
-    while len(times[1]) < 3 or (len(times[1]) < repeats and time.perf_counter() - begin < limit):
+    for _ in range(ROUNDS):
         for taken, (run_step, twin, adam) in zip(times, pairs, strict=True):
-            start = time.perf_counter()
-            run_step(twin, adam, images, labels)
-            taken.append(time.perf_counter() - start)
+            # The first of a turn finds the other's data in the caches and its threads awake.
+            for repeat in range(1 + REPEATS):
+                start = time.perf_counter()
+                run_step(twin, adam, images, labels)
+                if repeat:
+                    taken.append(time.perf_counter() - start)
     return statistics.median(times[0]), statistics.median(times[1])
 
 
@@ -243,25 +264,26 @@ def run(options: argparse.Namespace, fail: Callable[[str], NoReturn]) -> int:
     if "threads" in options:
         _core.set_num_threads(options.threads)
     try:
-        data = datasets.load_images(options.data) if own_data else datasets.load_digits()
+        given = datasets.load_images(options.data) if own_data else datasets.load_digits()
+        data = prepared(given)
     except (OSError, ValueError) as error:
         fail(f"argument --data: {error}")
-    channels, height, width = data.train_images.shape[1:]
-    if height != width or height < SMALLEST:
-        fail(f"argument --data: images are {height}x{width} (wanted square, {SMALLEST} or more)")
+    channels, size, _ = data.train_images.shape[1:]
     classes = 1 + int(max(data.train_labels.max(), data.test_labels.max()))
     epochs = options.epochs if "epochs" in options else (3 if own_data else 40)
 
     manual_seed(options.seed)
-    model = lenet(channels, height, classes)
+    model = lenet(channels, size, classes)
     fresh = copy.deepcopy(model)
-    say = (lambda text: None) if "quiet" in options else print
-    say(
-        f"LeNet with {sum(p.data.size for p in model.parameters()):,} parameters on {data.name}: "
-        f"{len(data.train_images):,} images to learn from, {len(data.test_images):,} held out, "
-        f"{height}x{width}, {classes} classes\n"
-        f"fastconv {_core.__version__}, ISA {_core.isa()}, threads {_core.get_num_threads()}"
-    )
+    if "quiet" not in options:
+        enlarged = f" (enlarged to {size}x{size})" if data is not given else ""
+        print(
+            f"LeNet, {sum(p.data.size for p in model.parameters()):,} parameters, {classes} classes"
+            f"\n{data.name}: {len(data.train_images):,} images to learn from, "
+            f"{len(data.test_images):,} held out, "
+            f"{'x'.join(str(n) for n in given.train_images.shape[2:])}{enlarged}"
+            f"\nfastconv {_core.__version__}, {_core.isa()}, threads: {_core.get_num_threads()}"
+        )
     start = time.perf_counter()
     history = train(
         model, data, epochs=epochs, batch_size=options.batch_size, lr=options.lr,
@@ -272,7 +294,7 @@ def run(options: argparse.Namespace, fail: Callable[[str], NoReturn]) -> int:
     right = int((predicted == data.test_labels).sum())
     print(
         f"held-out accuracy {history.accuracy[-1]:.2%} ({right} of {len(predicted)}) after "
-        f"{epochs} epochs in {seconds:.1f} s, seed {options.seed}"
+        f"{_epochs(epochs)} in {seconds:.1f} s, seed {options.seed}"
     )
     batch = slice(min(options.batch_size, len(data.train_images)))
     ours, numpys = time_steps(fresh, data.train_images[batch], data.train_labels[batch])
@@ -284,10 +306,10 @@ def run(options: argparse.Namespace, fail: Callable[[str], NoReturn]) -> int:
         from . import viz
 
         figure = viz.training_figure(
-            history.loss, history.accuracy, model[0].weight.data, data.test_images,
-            data.test_labels, predicted,
+            history.loss, history.accuracy, next(model.parameters()).data, given.test_images,
+            given.test_labels, predicted,
             title=f"LeNet on {data.name}: {history.accuracy[-1]:.2%} of {len(predicted)} "
-            f"held-out images right after {epochs} epochs",
+            f"held-out images right after {_epochs(epochs)}",
         )  # fmt: skip
         try:
             figure.savefig(path)
@@ -296,6 +318,23 @@ def run(options: argparse.Namespace, fail: Callable[[str], NoReturn]) -> int:
             return 1
         print(f"drawn: {path.resolve()}")
     return 0
+
+
+def prepared(data: datasets.Dataset) -> datasets.Dataset:
+    """The data as the network sees it: small images enlarged."""
+    height, width = data.train_images.shape[2:]
+    if height != width or height < SMALLEST:
+        raise ValueError(f"images are {height}x{width} (wanted square, {SMALLEST} or more)")
+    if height >= ENLARGED_BELOW:
+        return data
+    train_images = datasets.enlarge(data.train_images, 2)
+    return data._replace(
+        train_images=train_images, test_images=datasets.enlarge(data.test_images, 2)
+    )
+
+
+def _epochs(count: int) -> str:
+    return f"{count} epoch{'s' * (count != 1)}"
 
 
 class Progress:

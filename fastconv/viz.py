@@ -6,6 +6,7 @@ object interface is used: no pyplot, no window, no display.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -54,26 +55,26 @@ def training_figure(
 
     figure = Figure(figsize=(14, 9), dpi=100, facecolor="white")
     grid = figure.add_gridspec(
-        2, 2, width_ratios=(1, 1.25), left=0.055, right=0.98, top=0.86, bottom=0.04,
-        wspace=0.14, hspace=0.28,
+        2, 2, width_ratios=(1, 1.18), height_ratios=(2.6, 1), left=0.045, right=0.985,
+        top=0.88, bottom=0.03, wspace=0.16, hspace=0.33,
     )  # fmt: skip
-    curves = grid[0, 0].subgridspec(2, 1, hspace=0.16)
+    curves = grid[0, 0].subgridspec(2, 1, hspace=0.22)
     loss_axes = figure.add_subplot(curves[0])
     plot_training(loss_axes, figure.add_subplot(curves[1]), loss, accuracy)
     filters = figure.add_subplot(grid[1, 0])
     drawn = plot_filters(filters, weight)
-    bar = figure.colorbar(drawn, ax=filters, fraction=0.04, pad=0.03)
-    bar.outline.set_visible(False)  # type: ignore[operator]
+    bar = figure.colorbar(drawn, cax=filters.inset_axes((1.03, 0, 0.025, 1)))
+    bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=10, length=2)
     plot_predictions(figure.add_subplot(grid[:, 1]), images, labels, predicted)
-    figure.suptitle(title, x=0.055, y=0.965, ha="left", fontsize=17, fontweight="bold")
+    figure.suptitle(title, x=0.045, y=0.97, ha="left", fontsize=17, fontweight="bold")
     return figure
 
 
 def plot_training(
     loss_axes: Axes, accuracy_axes: Axes, loss: Sequence[float], accuracy: Sequence[float]
 ) -> None:
-    """Draw training loss (logarithmic) above held-out accuracy (in percent), epoch by epoch.
+    """Draw training loss (logarithmic if it falls far) and held-out accuracy, epoch by epoch.
 
     Parameters
     ----------
@@ -81,27 +82,27 @@ def plot_training(
     loss, accuracy : sequence of float
         One of each an epoch; accuracy as a share.
     """
-    from matplotlib.ticker import MaxNLocator
+    from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 
-    percent = 100 * np.asarray(accuracy)
-    for axes, values, colour, name, last in (
-        (loss_axes, np.asarray(loss), BLUE, "training loss", "{:.3g}"),
-        (accuracy_axes, percent, ORANGE, "held-out accuracy, %", "{:.2f}"),
+    losses, percent = np.asarray(loss), 100 * np.asarray(accuracy)
+    for axes, values, colour, name in (
+        (loss_axes, losses, BLUE, f"training loss (labels smoothed), {losses[-1]:.3g} at last"),
+        (accuracy_axes, percent, ORANGE, f"held-out accuracy, {percent[-1]:.2f} % at last"),
     ):
         epochs = np.arange(1, len(values) + 1)
         axes.plot(epochs, values, color=colour, linewidth=2, marker="o", markersize=3.5)
-        axes.annotate(
-            last.format(values[-1]), (epochs[-1], values[-1]), xytext=(0, 9), fontsize=11,
-            textcoords="offset points", color=colour, ha="right", fontweight="bold",
-        )  # fmt: skip
         axes.set_title(name, loc="left", fontsize=12, color=colour)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.set_xlim(0.5, len(values) + 0.5)
-        axes.margins(y=0.2)
+        axes.margins(y=0.1)
         axes.grid(color="#e5e7eb")
         axes.spines[["top", "right"]].set_visible(False)
         axes.tick_params(labelsize=10)
-    loss_axes.set_yscale("log")
+    if losses.min() > 0 and losses.max() > 5 * losses.min():
+        loss_axes.set_yscale("log")
+        loss_axes.yaxis.set_major_locator(LogLocator(subs=(1, 3)))
+        loss_axes.yaxis.set_minor_locator(NullLocator())
+        loss_axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     loss_axes.tick_params(labelbottom=False)
     accuracy_axes.set_xlabel("epoch", fontsize=11)
 
@@ -122,18 +123,21 @@ def plot_filters(axes: Axes, weight: Array) -> AxesImage:
     """
     filters = np.asarray(weight).mean(axis=1)
     limit = float(np.abs(filters).max()) or 1.0
-    columns = max(1, round((len(filters) * 2) ** 0.5))
-    drawn = axes.imshow(_mosaic(filters, columns, gap=1), cmap="RdBu_r", vmin=-limit, vmax=limit)
+    wide = math.ceil((len(filters) * 2) ** 0.5)
+    columns = next((n for n in range(wide, 2 * wide) if len(filters) % n == 0), wide)
+    tiles = _mosaic(filters, columns, gap=1)[:-1]
+    drawn = axes.imshow(tiles, cmap="RdBu_r", vmin=-limit, vmax=limit)
     size = "x".join(str(n) for n in filters.shape[1:])
     axes.set_title(
         f"the {len(filters)} learned {size} filters of the first layer", loc="left", fontsize=12
     )
     axes.set_axis_off()
+    axes.set_anchor("NW")
     return drawn
 
 
 def plot_predictions(
-    axes: Axes, images: Array, labels: Array, predicted: Array, rows: int = 6, columns: int = 7
+    axes: Axes, images: Array, labels: Array, predicted: Array, rows: int = 7, columns: int = 7
 ) -> None:
     """Draw held-out images with what the network took them for; wrong ones first, framed in red.
 
@@ -149,9 +153,13 @@ def plot_predictions(
 
     labels, predicted = np.asarray(labels), np.asarray(predicted)
     wrong = labels != predicted
-    order = np.argsort(~wrong, kind="stable")[: rows * columns]
+    right = np.flatnonzero(~wrong)
+    room = min(len(right), max(0, rows * columns - int(wrong.sum())))
+    # The right ones evenly spread: neighbours in a file are often of one class.
+    spread = right[np.arange(room) * len(right) // max(room, 1)]
+    order = np.concatenate([np.flatnonzero(wrong), spread])[: rows * columns]
     height, width = images.shape[2:]
-    gap = max(2, round(0.3 * height))
+    gap = max(3, round(0.3 * height))
     axes.imshow(_mosaic(images[order, 0], columns, gap), cmap="gray_r", vmin=0, vmax=1)
     for place, index in enumerate(order):
         top = (place // columns) * (height + gap) - 0.5
@@ -165,7 +173,7 @@ def plot_predictions(
         )  # fmt: skip
         text = f"{predicted[index]}, is {labels[index]}" if wrong[index] else f"{predicted[index]}"
         axes.text(
-            left + width / 2, top + height + 0.1 * gap, text, ha="center", va="top", fontsize=12,
+            left + width / 2, top + height + 0.2 * gap, text, ha="center", va="top", fontsize=11,
             color=RED if wrong[index] else GREY, fontweight="bold" if wrong[index] else "normal",
         )  # fmt: skip
     axes.set_title(
@@ -174,6 +182,7 @@ def plot_predictions(
         fontsize=12,
     )
     axes.set_axis_off()
+    axes.set_anchor("N")
 
 
 def _mosaic(tiles: Array, columns: int, gap: int) -> Array:
@@ -183,4 +192,5 @@ def _mosaic(tiles: Array, columns: int, gap: int) -> Array:
     cells = np.full((rows * columns, height + gap, width + gap), np.nan, np.float32)
     cells[:count, :height, :width] = tiles
     cells = cells.reshape(rows, columns, height + gap, width + gap).swapaxes(1, 2)
-    return cells.reshape(rows * (height + gap), -1)[:, :-gap]
+    mosaic: Array = cells.reshape(rows * (height + gap), -1)[:, :-gap]
+    return mosaic
