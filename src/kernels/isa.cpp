@@ -1,5 +1,6 @@
 // The kernels of one instruction set: compiled once for each, with FASTCONV_ISA its name.
 #include "kernels/dot.hpp"
+#include "kernels/outer.hpp"
 #include "kernels/pool.hpp"
 #include "kernels/rows.hpp"
 #include "kernels/tile.hpp"
@@ -36,6 +37,19 @@ constexpr void add_dots(Kernels<T>& kernels) {
   }
 }
 
+template <class T, int MR, int NV>
+constexpr void add_outers(Kernels<T>& kernels) {
+  if constexpr (NV > 0) {
+    if constexpr (MR > 0) {
+      kernels.outer[MR][NV] = outer<T, MR, NV>;
+      add_outers<T, MR - 1, NV>(kernels);
+    } else {
+      kernels.outer_rows[NV] = outer_rows(NV);
+      add_outers<T, NV == 1 ? 0 : outer_rows(NV == 1 ? 1 : NV - 1), NV - 1>(kernels);
+    }
+  }
+}
+
 template <class T>
 constexpr Kernels<T> make_kernels() {
   Kernels<T> kernels{};
@@ -44,6 +58,8 @@ constexpr Kernels<T> make_kernels() {
   kernels.dot_rows = kDotRows;
   add_tiles<T, kTileRows, tile_vectors(kTileRows)>(kernels);
   add_dots<T, kDotRows, dot_columns(kDotRows)>(kernels);
+  add_outers<T, outer_rows(kMaxOuterVectors), kMaxOuterVectors>(kernels);
+  kernels.transpose = transpose<T>;
   kernels.max = max<T>;
   kernels.add = add<T>;
   kernels.pack = pack<T>;

@@ -16,6 +16,8 @@ constexpr int kMaxTileRows = 8;     // MR: output channels of a register tile
 constexpr int kMaxTileVectors = 8;  // NV: vectors of pixels of a register tile
 constexpr int kMaxDotRows = 4;      // MR of the weight gradient
 constexpr int kMaxDotColumns = 8;   // NR: taps of the weight gradient
+constexpr int kMaxOuterRows = 16;   // MR: taps of the weight gradient's outer products
+constexpr int kMaxOuterVectors = 3;  // NV: vectors of their output channels
 
 // sum(m, q) (+)= sum over k of weight[k * MR + m] * strip[offset[k] + q]
 template <class T>
@@ -43,6 +45,32 @@ struct DotArgs {
   T* sum;            // [m][r][lane], r up to NR
   Index sum_stride;  // from m to m + 1
   bool accumulate;
+};
+
+// sum(m, v) (+)= sum over rows and columns of strip[offset[m] + row * pitch + column]
+//                                             * grad[(row * columns + column) * grad_stride + v]
+template <class T>
+struct OuterArgs {
+  const T* strip;
+  const Index* offset;
+  Index rows, columns, pitch;
+  const T* grad;
+  Index grad_stride;  // from pixel to pixel
+  T* sum;
+  Index sum_stride;  // from m to m + 1
+  bool accumulate;
+};
+
+// target[(row * columns + column) * width + c] = source(c, row, column); 0 for c from channels to
+// width.
+template <class T>
+struct TransposeArgs {
+  const T* source;
+  Index channels, channel_stride;
+  Index rows, row_stride;
+  Index columns, column_stride;
+  T* target;
+  Index width;
 };
 
 // Rows of one plane, gathered into contiguous memory: `before` fills, `columns` elements from the
@@ -87,8 +115,12 @@ struct Kernels {
   int dot_rows;                      // largest MR of dot
   int dot_columns[kMaxDotRows + 1];  // largest NR for each MR
 
+  int outer_rows[kMaxOuterVectors + 1];  // largest MR for each NV
+
   void (*tile[kMaxTileRows + 1][kMaxTileVectors + 1])(const TileArgs<T>&);
   void (*dot[kMaxDotRows + 1][kMaxDotColumns + 1])(const DotArgs<T>&);
+  void (*outer[kMaxOuterRows + 1][kMaxOuterVectors + 1])(const OuterArgs<T>&);
+  void (*transpose)(const TransposeArgs<T>&);
   void (*max)(const MaxArgs<T>&);
   // sum(q) = sum over t of strip[offset[t] + q]
   void (*add)(const T* strip, const Index* offset, Index taps, Index pixels, T* sum);

@@ -8,6 +8,9 @@ namespace fastconv {
 
 enum class Dtype { float32, float64 };
 
+// An element that is moved and not multiplied costs about as much as so many multiplications.
+constexpr double kElementCost = 16;
+
 // One spatial axis of a sliding window: output o looks at input o * stride + k * dilation
 // - pad_before for each k of the kernel.
 struct Axis {
@@ -50,10 +53,9 @@ struct PoolShape {
   std::int64_t taps() const { return axis[0].kernel * axis[1].kernel * axis[2].kernel; }
   std::int64_t inputs() const { return axis[0].input * axis[1].input * axis[2].input; }
   std::int64_t outputs() const { return axis[0].output * axis[1].output * axis[2].output; }
-  // What all windows cost, in operations of a convolution: an element is moved, not only added.
+  // What all windows cost.
   double work() const {
-    constexpr double kElement = 16;
-    return kElement * static_cast<double>(n * c) * static_cast<double>(outputs()) *
+    return kElementCost * static_cast<double>(n * c) * static_cast<double>(outputs()) *
            static_cast<double>(taps());
   }
 };

@@ -1,0 +1,157 @@
+// Two ways to sum a unit of the weight gradient over one strip: dot products, with a vector of
+// pixels for each output, where the output channels are few; outer products, with a vector of
+// output channels for each tap, where they fill one.
+#pragma once
+
+#include "plan/strip.hpp"
+
+namespace fastconv {
+
+// A block of one group's gradient: output channels x (input channel, tap).
+struct Unit {
+  std::int64_t g;
+  std::int64_t row, rows;        // output channels of the group
+  std::int64_t column, columns;  // ic * taps + tap
+};
+
+// The gradient of the output for one unit and strip.
+template <class T>
+struct GradBlock {
+  const T* source;
+  std::int64_t channel_stride, row_stride, column_stride;
+};
+
+// Where a unit's finished sums lie.
+struct SumStrides {
+  std::int64_t row, column;
+};
+
+template <class T>
+class DotMethod {
+ public:
+  using Valid = typename DotArgs<T>::Mask;
+  static constexpr bool kGapsCost = true;  // pixels between the rows are multiplied as well
+
+  DotMethod(const Kernels<T>& kernels, const StripLayout& layout)
+      : kernels_(kernels),
+        layout_(layout),
+        pixels_((layout.most_pixels() + kernels.lanes - 1) / kernels.lanes * kernels.lanes) {}
+
+  // A unit's sums take a vector for each output: a quarter of the second cache.
+  static std::int64_t unit_rows(const Kernels<T>&) { return 32; }
+  static std::int64_t unit_columns() { return 128; }
+
+  // Packing may write a vector past the end; the mask stands behind the gradient.
+  std::int64_t grad_size(std::int64_t rows) const { return (rows + 1) * pixels_ + kernels_.lanes; }
+  std::int64_t sum_size(std::int64_t rows, std::int64_t columns) const {
+    return rows * columns * kernels_.lanes;
+  }
+
+  // With the strip's pitch and zeros between the rows.
+  void pack_grad(const Unit& unit, const Block& block, const GradBlock<T>& from, T* grad) const {
+    const Index done = (block.rows - 1) * layout_.pitch, gap = layout_.pitch - block.columns;
+    for (std::int64_t m = 0; m < unit.rows; ++m) {
+      const T* source = from.source + m * from.channel_stride;
+      T* target = grad + m * pixels_;
+      kernels_.pack({source, from.row_stride, from.column_stride, block.rows - 1, 0, block.columns,
+                     gap, target, T{0}});
+      // The last row is filled up to the end of a vector.
+      kernels_.pack({source + (block.rows - 1) * from.row_stride, 0, from.column_stride, 1, 0,
+                     block.columns, pixels_ - done - block.columns, target + done, T{0}});
+    }
+    Valid* valid = mask(unit, grad);
+    std::fill(valid, valid + pixels_, Valid{0});
+    for (std::int64_t r = 0; r < block.rows; ++r)
+      std::fill_n(valid + r * layout_.pitch, block.columns, Valid{-1});
+  }
+
+  // offset(i) is that of column i of the unit in the strip.
+  template <class Offset>
+  void accumulate(const Unit& unit, const Block&, const T* strip, const Offset& offset_of, T* grad,
+                  bool add, T* sum) const {
+    const Split row_tiles(unit.rows, kernels_.dot_rows);
+    for (std::int64_t r = 0; r < row_tiles.parts; ++r) {
+      const std::int64_t row = row_tiles.begin(r), rows = row_tiles.size(r);
+      const Split column_tiles(unit.columns, kernels_.dot_columns[rows]);
+      for (std::int64_t c = 0; c < column_tiles.parts; ++c) {
+        const std::int64_t column = column_tiles.begin(c), columns = column_tiles.size(c);
+        Index offset[kMaxDotColumns];
+        for (std::int64_t i = 0; i < columns; ++i) offset[i] = offset_of(column + i);
+        kernels_.dot[rows][columns]({grad + row * pixels_, pixels_, strip, offset,
+                                     mask(unit, grad), pixels_ / kernels_.lanes,
+                                     sum + (row * unit.columns + column) * kernels_.lanes,
+                                     unit.columns * kernels_.lanes, add});
+      }
+    }
+  }
+
+  // The vectors of partial sums become numbers, in place.
+  SumStrides finish(const Unit& unit, T* sum) const {
+    kernels_.reduce(sum, unit.rows * unit.columns, sum);
+    return {unit.columns, 1};
+  }
+
+ private:
+  Valid* mask(const Unit& unit, T* grad) const {
+    return reinterpret_cast<Valid*>(grad + unit.rows * pixels_ + kernels_.lanes);
+  }
+
+  const Kernels<T>& kernels_;
+  const StripLayout& layout_;
+  Index pixels_;  // of a strip, to the end of a vector
+};
+
+template <class T>
+class OuterMethod {
+ public:
+  static constexpr bool kGapsCost = false;
+
+  OuterMethod(const Kernels<T>& kernels, const StripLayout& layout)
+      : kernels_(kernels), layout_(layout) {}
+
+  // The transposed gradient of a strip, 512 pixels x 6 vectors, takes a fifth of the second cache.
+  static std::int64_t unit_rows(const Kernels<T>& kernels) { return 6 * kernels.lanes; }
+  static std::int64_t unit_columns() { return 256; }
+
+  std::int64_t grad_size(std::int64_t rows) const {
+    return layout_.rows.largest() * layout_.columns.largest() * width(rows);
+  }
+  std::int64_t sum_size(std::int64_t rows, std::int64_t columns) const {
+    return columns * width(rows);
+  }
+
+  void pack_grad(const Unit& unit, const Block& block, const GradBlock<T>& from, T* grad) const {
+    kernels_.transpose({from.source, unit.rows, from.channel_stride, block.rows, from.row_stride,
+                        block.columns, from.column_stride, grad, width(unit.rows)});
+  }
+
+  template <class Offset>
+  void accumulate(const Unit& unit, const Block& block, const T* strip, const Offset& offset_of,
+                  const T* grad, bool add, T* sum) const {
+    const Split channels(width(unit.rows) / kernels_.lanes, kMaxOuterVectors);
+    for (std::int64_t v = 0; v < channels.parts; ++v) {
+      const std::int64_t channel = channels.begin(v) * kernels_.lanes;
+      const Split taps(unit.columns, kernels_.outer_rows[channels.size(v)]);
+      for (std::int64_t t = 0; t < taps.parts; ++t) {
+        Index offset[kMaxOuterRows];
+        for (std::int64_t i = 0; i < taps.size(t); ++i) offset[i] = offset_of(taps.begin(t) + i);
+        kernels_.outer[taps.size(t)][channels.size(v)](
+            {strip, offset, block.rows, block.columns, layout_.pitch, grad + channel,
+             width(unit.rows), sum + taps.begin(t) * width(unit.rows) + channel, width(unit.rows),
+             add});
+      }
+    }
+  }
+
+  SumStrides finish(const Unit& unit, T*) const { return {1, width(unit.rows)}; }
+
+ private:
+  std::int64_t width(std::int64_t rows) const {
+    return (rows + kernels_.lanes - 1) / kernels_.lanes * kernels_.lanes;
+  }
+
+  const Kernels<T>& kernels_;
+  const StripLayout& layout_;
+};
+
+}  // namespace fastconv
