@@ -53,6 +53,14 @@ def test_examples_in_docstrings(module):
     assert runner.failures == 0
 
 
+def test_first_example_of_the_readme_runs():
+    example = re.search(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+    assert example
+    names: dict[str, object] = {}
+    exec(example[1], names)
+    assert np.isfinite(names["loss"])
+
+
 def test_every_public_name_is_documented():
     for name in fc.__all__:
         value = getattr(fc, name)
