@@ -30,6 +30,8 @@ OPTIONAL = {"fastconv.__main__"}
 )
 def test_tool_is_content(command):
     pytest.importorskip(command[0])
+    if command[0] == "mypy" and np.lib.NumpyVersion(np.__version__) < "2.2.0":
+        pytest.skip("NumPy's own types were wrong before")
     done = subprocess.run(
         [sys.executable, "-m", *command], cwd=ROOT, capture_output=True, text=True, check=False
     )

@@ -8,7 +8,7 @@
 namespace fastconv {
 namespace {
 
-// Operations worth one more thread: about 2 us of arithmetic, against 1 us to hand out tasks while
+// Operations worth one more thread: about 2 us of arithmetic, what it costs to hand out tasks while
 // the workers spin.
 constexpr double kWorkPerThread = 2e5;
 

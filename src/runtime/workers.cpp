@@ -4,6 +4,7 @@
 #include <atomic>
 #include <chrono>
 #include <condition_variable>
+#include <csignal>
 #include <mutex>
 #include <thread>
 #include <vector>
@@ -14,7 +15,7 @@ namespace fastconv {
 namespace {
 
 // An idle worker looks out for work so long before it sleeps: a network's layers follow each other
-// quicker, and waking a sleeper takes 5 us or more.
+// quicker, and a sleeper has to be woken by the system.
 constexpr std::chrono::microseconds kSpin{100};
 
 void pause() noexcept {
@@ -61,14 +62,25 @@ class Workers {
     const std::lock_guard lock(mutex_);
     try {
       jobs_.push_back(&job);
-      while (count_ < job.places) {
-        std::thread([this] { serve(); }).detach();
-        ++count_;
-      }
+      if (count_ < job.places) start(job.places);
     } catch (...) {  // no more threads or memory to be had: the caller works alone
     }
     epoch_.fetch_add(1, std::memory_order_release);
     return std::min(job.places, sleeping_);
+  }
+
+  // Signals stay with the threads of the program.
+  void start(int count) {
+    sigset_t every, before;
+    sigfillset(&every);
+    pthread_sigmask(SIG_BLOCK, &every, &before);
+    try {
+      for (; count_ < count; ++count_) std::thread([this] { serve(); }).detach();
+    } catch (...) {
+      pthread_sigmask(SIG_SETMASK, &before, nullptr);
+      throw;
+    }
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
   }
 
   void close(Job& job) noexcept {
