@@ -2,9 +2,10 @@
 //
 // OpenMP says how many (OMP_NUM_THREADS, threadpoolctl); the workers are our own. An OpenMP region
 // ends when each of its threads has had its turn, and beside another library's spinning pool
-// (NumPy's BLAS keeps one) a turn can be 8 ms away: a LeNet's training step took 16 ms instead of
-// 5. Here the caller does the tasks itself, workers that wake in time take some off it, and nobody
-// waits for those that do not. A child that fork made starts workers of its own.
+// (NumPy's BLAS keeps one) a turn can be milliseconds away: the demo's training step, with its
+// linear layers in BLAS, took 8.2 ms on two cores and takes 4.6. Here the caller does the tasks
+// itself, workers that wake in time take some off it, and nobody waits for those that do not. A
+// child that fork made starts workers of its own.
 #pragma once
 
 #include <cstdint>
