@@ -70,7 +70,7 @@ class Row:
 
 @dataclass
 class Results:
-    """Of a session: its rows by benchmark group (a row is there once its check has passed), and
+    """Of one run: its rows by benchmark group (a row is there once its check has passed), and
     how busy the machine was when it began (above 0.2 or so, others spoil the figures).
     """
 
@@ -88,7 +88,7 @@ class Results:
 
     @property
     def others_cores(self) -> float | None:
-        """How many cores other processes have kept busy since the session began."""
+        """How many cores other processes have kept busy since the run began."""
         others = others_seconds()
         if others is None or self.others_at_start is None:
             return None

@@ -1,4 +1,4 @@
-"""The table at the end of a session: a row a layer and function, then geometric means."""
+"""The table at the end of a run: a row a layer and function, then geometric means."""
 
 from __future__ import annotations
 

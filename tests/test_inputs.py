@@ -225,6 +225,7 @@ ERRORS = [
     (ValueError, "max_pool2d: stride is (0, 0)", lambda: fc.max_pool2d(X, 2, 0)),
     (ValueError, "max_pool2d: kernel_size is (0, 0)", lambda: fc.max_pool2d(X, 0)),
     (ValueError, "avg_pool2d: divisor_override is 0", lambda: fc.avg_pool2d(X, 2, divisor_override=0)),
+    (ValueError, "conv2d_backward: needs is (True, False) (wanted three bools)", lambda: fc.conv2d_backward(Y, X, W, needs=(True, False))),
     # types of values
     (TypeError, "conv2d: stride is 1.5 of type float (wanted an int)", lambda: fc.conv2d(X, W, stride=1.5)),
     (TypeError, "conv2d: stride is '2'", lambda: fc.conv2d(X, W, stride="2")),

@@ -182,7 +182,9 @@ def _backward(
     if nhwc:
         grad = from_nhwc(function, "grad_output", grad, dims)
         image = from_nhwc(function, "input", image, dims)
-    needs_input, needs_weight, needs_bias = needs
+    if len(needs) != 3:
+        raise ValueError(f"{function}: needs is {needs!r} (wanted three bools)")
+    needs_input, needs_weight, needs_bias = map(bool, needs)
     grads: tuple[Array | None, Array | None, Array | None] = _core.conv_backward(
         function,
         grad,
