@@ -83,7 +83,8 @@ struct Common {
     }
   }
 
-  Strides strides(const std::int64_t* given, std::int64_t channels, const std::int64_t* sizes) const {
+  Strides strides(const std::int64_t* given, std::int64_t channels,
+                  const std::int64_t* sizes) const {
     Strides result{0, 0, {0, 0, 0}};
     if (given) {
       result.outer = given[0], result.channel = given[1];

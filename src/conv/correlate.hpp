@@ -1,6 +1,7 @@
 // The direct algorithm: sums of products over strips, in register tiles.
 //
-//   output(n, oc, o) = bias(oc) + sum over ic, taps of input(n, ic, o meets tap) * weight(oc, ic, tap)
+//   output(n, oc, o) = bias(oc)
+//                      + sum over ic, taps of input(n, ic, o meets tap) * weight(oc, ic, tap)
 //
 // in that order of the sum: channels, then the taps of a window row by row. Threads share blocks
 // of outputs, never a sum.

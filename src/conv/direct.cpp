@@ -12,7 +12,8 @@ void fill_zero(const ConvShape& shape, T* array) {
   const std::int64_t channels = shape.g * shape.ic;
   const std::int64_t depth = shape.axis[0].input, height = shape.axis[1].input,
                      width = shape.axis[2].input;
-  const double work = kElementCost * static_cast<double>(shape.n * channels * depth * height * width);
+  const double work =
+      kElementCost * static_cast<double>(shape.n * channels * depth * height * width);
   parallel_for(shape.n * channels, threads_for(shape.n * channels, work),
                [&](std::int64_t plane, int) {
                  T* target = array + plane / channels * stride.outer +

@@ -57,8 +57,8 @@ StripLayout::StripLayout(const TapAxis& depth_axis, const TapAxis& height_axis,
 double StripLayout::uses(std::int64_t rows_of_weights) const {
   const auto taps = static_cast<double>(depth.taps.size() * height.taps.size()) *
                     static_cast<double>(width.taps.size());
-  const auto copied = static_cast<double>(depth_slots_.origin.size() * height_slots_.origin.size()) *
-                      static_cast<double>(height_slots_.length);
+  const auto slots = depth_slots_.origin.size() * height_slots_.origin.size();
+  const auto copied = static_cast<double>(slots) * static_cast<double>(height_slots_.length);
   const auto outputs = static_cast<double>(rows.largest());
   return copied > 0 ? taps * static_cast<double>(rows_of_weights) * outputs / copied : 0;
 }

@@ -9,8 +9,6 @@
 // in vain and dropped.
 #pragma once
 
-#include <array>
-
 #include "kernels/table.hpp"
 #include "plan/split.hpp"
 #include "plan/taps.hpp"

@@ -27,7 +27,8 @@ class Divisors {
   // out[i] = in[i] / divisor for the outputs (od, oh, ow + i).
   void divide(std::int64_t od, std::int64_t oh, std::int64_t ow, std::int64_t columns, const T* in,
               std::int64_t in_stride, T* out) const {
-    const T rows = count_[0][static_cast<std::size_t>(od)] * count_[1][static_cast<std::size_t>(oh)];
+    const T rows =
+        count_[0][static_cast<std::size_t>(od)] * count_[1][static_cast<std::size_t>(oh)];
     const T* count = count_[2].data() + ow;
     for (std::int64_t i = 0; i < columns; ++i) {
       const T divisor = override_ != 0 ? override_ : rows * count[i];
@@ -86,7 +87,8 @@ void avg_pool_backward(const PoolShape& shape, const T* grad_output, T* grad_inp
   const auto& from = shape.output.axis;
   const auto& to = shape.input.axis;
 
-  const auto depth = forward_taps(d).taps, height = forward_taps(h).taps, width = forward_taps(w).taps;
+  const auto depth = forward_taps(d).taps, height = forward_taps(h).taps,
+             width = forward_taps(w).taps;
   // For each tap of a row, the outputs [first, last) that meet the input through it.
   struct Range {
     std::int64_t first, last;

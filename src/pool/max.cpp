@@ -45,7 +45,8 @@ class Places {
 
   static std::int64_t first(const Axis& axis, std::int64_t output) {
     const std::int64_t start = output * axis.stride - axis.pad_before;
-    return start >= 0 ? start : start + (-start - 1) / axis.dilation * axis.dilation + axis.dilation;
+    if (start >= 0) return start;
+    return start + ((-start - 1) / axis.dilation + 1) * axis.dilation;
   }
 
   const PoolShape& shape_;

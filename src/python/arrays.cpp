@@ -19,20 +19,23 @@ std::string name_of(const py::dtype& dtype) {
   return text + " (not in native byte order)";
 }
 
-View make_view(const std::string& function, const char* name, py::array array) {
-  const py::dtype dtype = array.dtype();
-  const bool native = dtype.byteorder() == '=' || dtype.byteorder() == '|';
-  if (!native || dtype.kind() != 'f' || (dtype.itemsize() != 4 && dtype.itemsize() != 8))
-    type_error(function, std::string(name) + " has dtype " + name_of(dtype) +
-                             " (wanted float32 or float64 in native byte order)");
-  const auto item = dtype.itemsize();
-  bool fits = (array.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_) != 0;
-  for (py::ssize_t i = 0; i < array.ndim(); ++i) fits &= array.strides(i) % item == 0;
-  if (!fits) array = array.attr("copy")("K").cast<py::array>();
-  View view{array, item == 4 ? FASTCONV_FLOAT32 : FASTCONV_FLOAT64, {}, {}};
+bool is_native(const py::dtype& dtype, char kind) {
+  return (dtype.byteorder() == '=' || dtype.byteorder() == '|') && dtype.kind() == kind &&
+         (dtype.itemsize() == 4 || dtype.itemsize() == 8);
+}
+
+// Whether strides count whole elements, on aligned memory.
+bool in_elements(const py::array& array) {
+  bool whole = (array.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_) != 0;
+  for (py::ssize_t i = 0; i < array.ndim(); ++i) whole &= array.strides(i) % array.itemsize() == 0;
+  return whole;
+}
+
+View make_view(const py::array& array) {
+  View view{array, array.itemsize() == 4 ? FASTCONV_FLOAT32 : FASTCONV_FLOAT64, {}, {}};
   for (py::ssize_t i = 0; i < array.ndim(); ++i) {
     view.sizes.push_back(array.shape(i));
-    view.strides.push_back(array.strides(i) / item);
+    view.strides.push_back(array.strides(i) / array.itemsize());
   }
   return view;
 }
@@ -50,34 +53,27 @@ bool overlap(const py::array& a, const py::array& b) {
 }  // namespace
 
 View view_of(const std::string& function, const char* name, const py::array& array) {
-  return make_view(function, name, array);
+  if (!is_native(array.dtype(), 'f'))
+    type_error(function, std::string(name) + " has dtype " + name_of(array.dtype()) +
+                             " (wanted float32 or float64 in native byte order)");
+  return make_view(in_elements(array) ? array : array.attr("copy")("K").cast<py::array>());
 }
 
 View view_of(const std::string& function, const char* name, const py::array& array,
              const View& like, const char* like_name) {
-  View view = make_view(function, name, array);
+  View view = view_of(function, name, array);
   if (view.dtype != like.dtype)
     type_error(function, std::string(like_name) + " is " + name_of(like.array.dtype()) + ", " +
                              name + " is " + name_of(array.dtype()) + " (wanted one dtype)");
   return view;
 }
 
-View indices_of(const std::string& function, const py::array& given) {
-  py::array array = given;
-  const py::dtype dtype = array.dtype();
-  const bool native = dtype.byteorder() == '=' || dtype.byteorder() == '|';
-  if (!native || dtype.kind() != 'i' || (dtype.itemsize() != 4 && dtype.itemsize() != 8))
-    type_error(function, "indices has dtype " + name_of(dtype) + " (wanted int64 or int32)");
-  const bool aligned = (array.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_) != 0;
-  bool fits = aligned && dtype.itemsize() == 8;
-  for (py::ssize_t i = 0; i < array.ndim(); ++i) fits &= array.strides(i) % 8 == 0;
-  if (!fits) array = array.attr("astype")("int64").cast<py::array>();
-  View view{array, FASTCONV_FLOAT64, {}, {}};
-  for (py::ssize_t i = 0; i < array.ndim(); ++i) {
-    view.sizes.push_back(array.shape(i));
-    view.strides.push_back(array.strides(i) / 8);
-  }
-  return view;
+View indices_of(const std::string& function, const py::array& array) {
+  if (!is_native(array.dtype(), 'i'))
+    type_error(function,
+               "indices has dtype " + name_of(array.dtype()) + " (wanted int64 or int32)");
+  const bool fits = array.itemsize() == 8 && in_elements(array);
+  return make_view(fits ? array : array.attr("astype")("int64").cast<py::array>());
 }
 
 bool add_batch(const std::string& function, const char* name, View& view, int dims) {
@@ -142,13 +138,10 @@ View output_of(const std::string& function, const py::array& array, const Sizes&
     value_error(function, "out has shape " + shape_text(got) + " (wanted " + shape_text(wanted) +
                               ")");
   if (!array.writeable()) value_error(function, "out is read-only (wanted a writeable array)");
-  View view{array, like.dtype, got, {}};
-  bool fits = (array.flags() & py::detail::npy_api::NPY_ARRAY_ALIGNED_) != 0;
-  for (py::ssize_t i = 0; i < array.ndim(); ++i) {
-    fits &= array.strides(i) % dtype.itemsize() == 0;
+  View view = make_view(array);
+  bool fits = in_elements(array);
+  for (py::ssize_t i = 0; i < array.ndim(); ++i)
     fits &= array.strides(i) != 0 || array.shape(i) <= 1;
-    view.strides.push_back(array.strides(i) / dtype.itemsize());
-  }
   if (!fits)
     value_error(function, "out has strides that skip or share parts of elements (wanted an "
                           "aligned array, each element with memory of its own)");
@@ -163,7 +156,7 @@ View output_of(const std::string& function, const py::array& array, const Sizes&
 }
 
 py::array result_of(const View& view, bool batched) {
-  if (!batched || static_cast<std::size_t>(view.array.ndim()) < view.sizes.size()) return view.array;
+  if (!batched) return view.array;
   return view.array[py::int_(0)].cast<py::array>();
 }
 
