@@ -16,7 +16,12 @@ def available_isas() -> list[str]: ...
 def get_num_threads() -> int: ...
 def set_num_threads(n: int, /) -> None: ...
 def release_memory() -> None: ...
+def peak_flops(dtype: str, /) -> float: ...
 def set_poison(on: bool, /) -> None: ...
+
+class Weights:
+    def __init__(self, function: str, weight: _Array, groups: int, /) -> None: ...
+
 def conv_forward(
     function: str,
     input: _Array,
@@ -27,6 +32,11 @@ def conv_forward(
     dilation: Sequence[int],
     groups: int,
     out: _Array | None,
+    algorithm: int,
+    activation: int,
+    slope: float,
+    residual: _Array | None,
+    prepared: Weights | None,
     /,
 ) -> _Array: ...
 def conv_backward(
@@ -41,6 +51,7 @@ def conv_backward(
     needs_input: bool,
     needs_weight: bool,
     needs_bias: bool,
+    algorithm: int,
     /,
 ) -> tuple[_Array | None, _Array | None, _Array | None]: ...
 def max_pool_forward(

@@ -12,6 +12,7 @@ import fastconv as fc
 from fastconv import reference
 
 VECTOR_BYTES = {"avx512": 64, "avx2": 32, "baseline": 16, "neon": 16}
+ALGORITHMS = ("auto", "direct", "im2col", "tiled")
 NAMES = ("output", "grad_input", "grad_weight", "grad_bias")
 
 
@@ -26,12 +27,20 @@ def equal(actual, expected, dtype, message=""):
     np.testing.assert_array_equal(actual, expected, err_msg=message)
 
 
-def all_directions(module, x, w, b, gy, *args):
-    return (module.conv2d(x, w, b, *args), *module.conv2d_backward(gy, x, w, b, *args))
+def all_directions(module, x, w, b, gy, *args, **how):
+    return (
+        module.conv2d(x, w, b, *args, **how),
+        *module.conv2d_backward(gy, x, w, b, *args, **how),
+    )
+
+
+@pytest.fixture(params=ALGORITHMS)
+def algorithm(request):
+    return request.param
 
 
 @pytest.mark.parametrize("out_channels", [*range(1, 18), 33])
-def test_every_row_and_column_tail(isa, dtype, out_channels):
+def test_every_row_and_column_tail(isa, dtype, out_channels, algorithm):
     """All widths from one pixel to past the widest tile, for all heights of a tile."""
     lanes = VECTOR_BYTES[isa] // np.dtype(dtype).itemsize
     rng = np.random.default_rng(out_channels)
@@ -44,9 +53,11 @@ def test_every_row_and_column_tail(isa, dtype, out_channels):
     gy = integers(rng, whole.shape, dtype)
     for width in range(1, widest + 1):
         part = np.ascontiguousarray(x[..., : width + 2])
-        equal(fc.conv2d(part, w, b), whole[..., :width], dtype, f"width {width}")
+        equal(
+            fc.conv2d(part, w, b, algorithm=algorithm), whole[..., :width], dtype, f"width {width}"
+        )
         grad = np.ascontiguousarray(gy[..., :width])
-        got = fc.conv2d_backward(grad, part, w, b)
+        got = fc.conv2d_backward(grad, part, w, b, algorithm=algorithm)
         wanted = reference.conv2d_backward(*(a.astype(float) for a in (grad, part, w, b)))
         for name, g, wish in zip(NAMES[1:], got, wanted):
             equal(g, wish, dtype, f"{name}, width {width}")
@@ -56,14 +67,14 @@ def test_every_row_and_column_tail(isa, dtype, out_channels):
 @pytest.mark.parametrize("dilation", [(1, 1), (2, 1), (1, 3)])
 @pytest.mark.parametrize("padding", [((0, 0), (0, 0)), ((1, 2), (0, 1)), ((3, 0), (2, 4))])
 @pytest.mark.parametrize("stride", [(1, 1), (2, 1), (2, 3), (4, 5)])
-def test_against_naive_loops(isa, stride, padding, dilation, groups):
+def test_against_naive_loops(isa, stride, padding, dilation, groups, algorithm):
     rng = np.random.default_rng(1)
     x = integers(rng, (2, 2 * groups, 7, 6), np.float32)
     w = integers(rng, (2 * groups, 2, 2, 2), np.float32)
     b = integers(rng, 2 * groups, np.float32)
     wanted = naive_conv(x, w, b, stride, padding, dilation, groups)
     gy = integers(rng, wanted.shape, np.float32)
-    got = all_directions(fc, x, w, b, gy, stride, padding, dilation, groups)
+    got = all_directions(fc, x, w, b, gy, stride, padding, dilation, groups, algorithm=algorithm)
     grads = naive_conv_backward(gy, x, w, stride, padding, dilation, groups)
     for name, g, wish in zip(NAMES, got, (wanted, *grads)):
         equal(g, wish, np.float32, name)
@@ -88,7 +99,7 @@ def random_problem(draw: random.Random, rng, dtype):
 
 
 @pytest.mark.parametrize("seed", range(8))
-def test_random_problems(isa, dtype, threads, seed):
+def test_random_problems(isa, dtype, threads, seed, algorithm):
     """Any arguments, any number of threads; where the reference refuses, so do the kernels."""
     draw, rng = random.Random(seed), np.random.default_rng(seed)
     for _ in range(40):
@@ -102,14 +113,14 @@ def test_random_problems(isa, dtype, threads, seed):
                 fc.conv2d(x, w, b, *args)
             continue
         gy = integers(rng, wanted.shape, dtype)
-        got = all_directions(fc, x, w, b, gy, *args)
+        got = all_directions(fc, x, w, b, gy, *args, algorithm=algorithm)
         x, w, b, gy = (a.astype(float) for a in (x, w, b, gy))
         grads = reference.conv2d_backward(gy, x, w, b, *args)
         for name, g, wish in zip(NAMES, got, (wanted, *grads)):
             equal(g, wish, dtype, f"{name} of {problem}")
 
 
-def test_many_channels_are_summed_in_chunks(isa, dtype):
+def test_many_channels_are_summed_in_chunks(isa, dtype, algorithm):
     """More input channels than one strip holds, more outputs than one task."""
     rng = np.random.default_rng(2)
     x = integers(rng, (1, 301, 9, 40), dtype, most=2)
@@ -117,13 +128,13 @@ def test_many_channels_are_summed_in_chunks(isa, dtype):
     b = integers(rng, 75, dtype)
     wanted = reference.conv2d(x.astype(float), w, b, padding=1)
     gy = integers(rng, wanted.shape, dtype, most=2)
-    got = all_directions(fc, x, w, b, gy, 1, 1)
+    got = all_directions(fc, x, w, b, gy, 1, 1, algorithm=algorithm)
     grads = reference.conv2d_backward(gy.astype(float), x, w, b, padding=1)
     for name, g, wish in zip(NAMES, got, (wanted, *grads)):
         equal(g, wish, dtype, name)
 
 
-def test_nan_and_infinity_reach_what_they_touch_and_nothing_else(isa, dtype):
+def test_nan_and_infinity_reach_what_they_touch_and_nothing_else(isa, dtype, algorithm):
     rng = np.random.default_rng(3)
     for stride, padding, dilation in [(1, 0, 1), (1, 2, 1), (2, 1, 1), (3, 0, 2)]:
         x = integers(rng, (2, 3, 11, 13), dtype)
@@ -134,7 +145,7 @@ def test_nan_and_infinity_reach_what_they_touch_and_nothing_else(isa, dtype):
         gy[0, 2, -1, 0], gy[1, 4, 0, -1] = np.inf, np.nan
         with np.errstate(invalid="ignore"):
             wanted = all_directions(reference, x, w, b, gy, stride, padding, dilation)
-        got = all_directions(fc, x, w, b, gy, stride, padding, dilation)
+        got = all_directions(fc, x, w, b, gy, stride, padding, dilation, algorithm=algorithm)
         for name, g, wish in zip(NAMES, got, wanted):
             equal(g, wish, dtype, name)
 
@@ -148,15 +159,14 @@ def test_nan_and_infinity_reach_what_they_touch_and_nothing_else(isa, dtype):
         ((2, 40, 13, 13), (24, 40, 3, 3), 1, 1),
     ],
 )
-def test_rounding_stays_within_the_bound(isa, dtype, shape, weight, stride, padding):
+def test_rounding_stays_within_the_bound(isa, dtype, shape, weight, stride, padding, algorithm):
     """|error| <= 2 eps (sqrt(K) + 2) (|x| * |w|), element by element, against float64."""
     rng = np.random.default_rng(4)
     x, w = rng.standard_normal(shape).astype(dtype), rng.standard_normal(weight).astype(dtype)
     gy_shape = reference.conv2d(x, w, None, stride, padding).shape
     gy = rng.standard_normal(gy_shape).astype(dtype)
     exact = [a.astype(np.longdouble if dtype is np.float64 else float) for a in (x, w, gy)]
-    got = (fc.conv2d(x, w, None, stride, padding),
-           *fc.conv2d_backward(gy, x, w, None, stride, padding)[:2])  # fmt: skip
+    got = all_directions(fc, x, w, None, gy, stride, padding, algorithm=algorithm)[:3]
     terms = (
         weight[1] * weight[2] * weight[3],
         weight[0] * weight[2] * weight[3],
@@ -173,8 +183,9 @@ def test_rounding_stays_within_the_bound(isa, dtype, shape, weight, stride, padd
         assert (np.abs(g - wish) <= bound).all(), name
 
 
-def test_same_bits_for_any_threads_batch_and_out(isa, dtype, threads):
+def test_same_bits_for_any_threads_batch_and_out(isa, dtype, threads, algorithm):
     rng = np.random.default_rng(5)
+    how = {"algorithm": algorithm}
     for shape, weight, args in [
         ((5, 1, 28, 28), (6, 1, 5, 5), (1, 2)),
         ((5, 6, 14, 14), (16, 6, 5, 5), (1, 0)),
@@ -184,19 +195,21 @@ def test_same_bits_for_any_threads_batch_and_out(isa, dtype, threads):
         x = rng.standard_normal(shape).astype(dtype)
         w, b = rng.standard_normal(weight).astype(dtype), rng.standard_normal(weight[0], dtype)
         fc.set_num_threads(1)
-        y = fc.conv2d(x, w, b, *args)
+        y = fc.conv2d(x, w, b, *args, **how)
         gy = rng.standard_normal(y.shape).astype(dtype)
-        first = all_directions(fc, x, w, b, gy, *args)
+        first = all_directions(fc, x, w, b, gy, *args, **how)
         for n in (2, 3, 8):
             fc.set_num_threads(n)
-            for name, again, once in zip(NAMES, all_directions(fc, x, w, b, gy, *args), first):
+            for name, again, once in zip(
+                NAMES, all_directions(fc, x, w, b, gy, *args, **how), first
+            ):
                 assert np.array_equal(again, once), f"{name}, {n} threads"
-        alone = [fc.conv2d(image, w, b, *args) for image in x]
+        alone = [fc.conv2d(image, w, b, *args, **how) for image in x]
         assert np.array_equal(np.stack(alone), y)
-        grads = [fc.conv2d_backward(g, i, w, b, *args)[0] for g, i in zip(gy, x)]
+        grads = [fc.conv2d_backward(g, i, w, b, *args, **how)[0] for g, i in zip(gy, x)]
         assert np.array_equal(np.stack(grads), first[1])
         out = np.full(y.shape, np.nan, dtype)
-        assert fc.conv2d(x, w, b, *args, out=out) is out
+        assert fc.conv2d(x, w, b, *args, out=out, **how) is out
         assert np.array_equal(out, y)
 
 

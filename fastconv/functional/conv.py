@@ -10,7 +10,7 @@ from .. import _core
 from ._coerce import Array, Ints, Padding, as_array, as_int, as_padding, as_tuple
 from ._layout import check_layout, from_nhwc, to_nhwc
 
-_ALGORITHMS = ("auto", "direct")
+_ALGORITHMS = {"auto": 0, "direct": 1, "im2col": 2, "tiled": 3}
 
 
 def conv2d(
@@ -139,7 +139,7 @@ def _forward(
     layout: str,
     out: Array | None,
 ) -> Array:
-    _check_algorithm(function, algorithm)
+    number = _algorithm(function, algorithm)
     nhwc = check_layout(function, layout, dims)
     image = as_array(function, "input", input)
     if out is not None and not isinstance(out, np.ndarray):
@@ -154,6 +154,11 @@ def _forward(
         as_tuple(function, "dilation", dilation, dims),
         as_int(function, "groups", groups),
         from_nhwc(function, "out", out, dims) if nhwc and out is not None else out,
+        number,
+        0,
+        0.0,
+        None,
+        None,
     )
     if out is not None:
         return out
@@ -175,7 +180,7 @@ def _backward(
     layout: str,
     needs: tuple[bool, bool, bool],
 ) -> tuple[Array | None, Array | None, Array | None]:
-    _check_algorithm(function, algorithm)
+    number = _algorithm(function, algorithm)
     nhwc = check_layout(function, layout, dims)
     grad = as_array(function, "grad_output", grad_output)
     image = as_array(function, "input", input)
@@ -197,13 +202,16 @@ def _backward(
         needs_input,
         needs_weight,
         needs_bias and bias is not None,
+        number,
     )
     if nhwc and grads[0] is not None:
         return (to_nhwc(grads[0], dims), *grads[1:])
     return grads
 
 
-def _check_algorithm(function: str, algorithm: str) -> None:
-    if algorithm not in _ALGORITHMS:
-        wanted = ", ".join(repr(name) for name in _ALGORITHMS)
-        raise ValueError(f"{function}: algorithm is {algorithm!r} (wanted one of {wanted})")
+def _algorithm(function: str, name: str) -> int:
+    number = _ALGORITHMS.get(name)
+    if number is None:
+        wanted = ", ".join(repr(known) for known in _ALGORITHMS)
+        raise ValueError(f"{function}: algorithm is {name!r} (wanted one of {wanted})")
+    return number

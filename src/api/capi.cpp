@@ -1,9 +1,11 @@
 // The C entry points: handles, statuses, and no exception past this file.
+#include <array>
 #include <new>
 #include <variant>
 
 #include "api/check.hpp"
 #include "api/error.hpp"
+#include "api/plans.hpp"
 #include "conv/conv.hpp"
 #include "dispatch/dispatch.hpp"
 #include "pool/pool.hpp"
@@ -15,12 +17,22 @@ using namespace fastconv;
 struct fastconv_problem {
   std::variant<ConvShape, PoolShape> shape;
   int spatial;
+  Algorithm algorithm;
+  Activation activation;
+  double slope;
 };
 
 struct fastconv_plan {
-  std::variant<ConvShape, PoolShape> shape;
+  fastconv_problem problem;
   fastconv_direction direction;
   const KernelTable& table;
+  std::shared_ptr<const AnyCorrelation> correlation;  // of forward and input gradient
+};
+
+struct fastconv_weights {
+  ConvShape shape;
+  std::variant<std::unique_ptr<const Prepared<float>>, std::unique_ptr<const Prepared<double>>>
+      weights;
 };
 
 namespace {
@@ -67,34 +79,64 @@ T* write(const char* name, void* array) {
   return static_cast<T*>(array);
 }
 
+// Prepared weights are kept in C order, and a plan reads them by its own strides.
+void check_prepared(const ConvShape& prepared, const ConvShape& plan) {
+  const auto sizes = [](const ConvShape& s) {
+    return std::array{s.g, s.ic, s.oc, s.axis[0].kernel, s.axis[1].kernel, s.axis[2].kernel};
+  };
+  if (prepared.dtype != plan.dtype || sizes(prepared) != sizes(plan))
+    invalid("the prepared weights have another dtype or shape (wanted the plan's)");
+  std::int64_t step = 1;
+  bool c_order = true;
+  for (int i = 3; i-- > 0; step *= plan.axis[i].kernel)
+    c_order &= plan.axis[i].kernel == 1 || plan.weight.axis[i] == step;
+  if (!c_order || plan.weight.channel != step || plan.weight.outer != step * plan.ic)
+    invalid("the plan's weight_strides are not C order (wanted it for prepared weights)");
+}
+
+// Packs the weights for this execution, or takes those that are prepared.
 template <class T>
-void execute(const ConvShape& shape, fastconv_direction direction, const Kernels<T>& kernels,
+void correlate(const fastconv_plan& plan, const ConvShape& shape, const fastconv_buffers& b,
+               const T* input, T* output) {
+  const auto& correlation = std::get<Correlation<T>>(*plan.correlation);
+  const CorrelationArrays<T> arrays{
+      input, static_cast<const T*>(b.bias), static_cast<const T*>(b.residual), output,
+      {plan.problem.activation, static_cast<T>(plan.problem.slope)}};
+  if (b.prepared) {
+    check_prepared(b.prepared->shape, shape);
+    const auto& weights = *std::get<std::unique_ptr<const Prepared<T>>>(b.prepared->weights);
+    return correlation.run(arrays, weights.packed(plan.table, plan.direction, correlation).get());
+  }
+  const T* weight = read<T>("weight", b.weight);
+  const Buffer<T> packed(static_cast<std::size_t>(correlation.packed_size()));
+  correlation.pack(weight, packed.data());
+  correlation.run(arrays, packed.data());
+}
+
+template <class T>
+void execute(const fastconv_plan& plan, const ConvShape& shape, const Kernels<T>& kernels,
              const fastconv_buffers& b) {
-  const auto bias = static_cast<const T*>(b.bias);
-  const auto grad_weight = static_cast<T*>(b.grad_weight), grad_bias = static_cast<T*>(b.grad_bias);
-  if (shape.n == 0 && direction != FASTCONV_BACKWARD_WEIGHT) return;
-  switch (direction) {
+  if (shape.n == 0 && plan.direction != FASTCONV_BACKWARD_WEIGHT) return;
+  switch (plan.direction) {
     case FASTCONV_FORWARD:
-      return conv_forward<T>(kernels, shape, {read<T>("input", b.input),
-                                              read<T>("weight", b.weight), bias,
-                                              write<T>("output", b.output)});
+      return correlate(plan, shape, b, read<T>("input", b.input), write<T>("output", b.output));
     case FASTCONV_BACKWARD_INPUT:
-      return conv_backward_input<T>(kernels, shape, {read<T>("grad_output", b.grad_output),
-                                                     read<T>("weight", b.weight),
-                                                     write<T>("grad_input", b.grad_input)});
+      return correlate(plan, shape, b, read<T>("grad_output", b.grad_output),
+                       write<T>("grad_input", b.grad_input));
     case FASTCONV_BACKWARD_WEIGHT:
       if (shape.n > 0) read<T>("input", b.input), read<T>("grad_output", b.grad_output);
-      return conv_backward_weight<T>(kernels, shape, {static_cast<const T*>(b.grad_output),
-                                                      static_cast<const T*>(b.input), grad_weight,
-                                                      grad_bias});
+      return conv_backward_weight<T>(
+          kernels, shape,
+          {static_cast<const T*>(b.grad_output), static_cast<const T*>(b.input),
+           static_cast<T*>(b.grad_weight), static_cast<T*>(b.grad_bias)});
   }
 }
 
 template <class T>
-void execute(const PoolShape& shape, fastconv_direction direction, const Kernels<T>& kernels,
+void execute(const fastconv_plan& plan, const PoolShape& shape, const Kernels<T>& kernels,
              const fastconv_buffers& b) {
   if (shape.n == 0) return;
-  if (direction == FASTCONV_FORWARD) {
+  if (plan.direction == FASTCONV_FORWARD) {
     const T* input = read<T>("input", b.input);
     T* output = write<T>("output", b.output);
     if (shape.max)
@@ -112,24 +154,26 @@ void execute(const PoolShape& shape, fastconv_direction direction, const Kernels
             std::to_string(shape.inputs() - 1) + ")");
 }
 
-template <class Desc>
-fastconv_status create_problem(const Desc* desc, fastconv_problem** problem) noexcept {
-  return guard([&] {
-    if (!desc || !problem) invalid("desc or problem is NULL");
-    *problem = new fastconv_problem{make_shape(*desc), desc->spatial};
-  });
-}
-
 }  // namespace
 
 fastconv_status fastconv_conv_problem_create(const fastconv_conv_desc* desc,
                                              fastconv_problem** problem) {
-  return create_problem(desc, problem);
+  return guard([&] {
+    if (!desc || !problem) invalid("desc or problem is NULL");
+    *problem = new fastconv_problem{make_shape(*desc), desc->spatial,
+                                    static_cast<Algorithm>(desc->algorithm),
+                                    static_cast<Activation>(desc->activation),
+                                    desc->activation_slope};
+  });
 }
 
 fastconv_status fastconv_pool_problem_create(const fastconv_pool_desc* desc,
                                              fastconv_problem** problem) {
-  return create_problem(desc, problem);
+  return guard([&] {
+    if (!desc || !problem) invalid("desc or problem is NULL");
+    *problem = new fastconv_problem{make_shape(*desc), desc->spatial, Algorithm::automatic,
+                                    Activation::none, 0};
+  });
 }
 
 void fastconv_problem_destroy(fastconv_problem* problem) { delete problem; }
@@ -151,7 +195,42 @@ fastconv_status fastconv_plan_create(const fastconv_problem* problem, fastconv_d
     if (direction < FASTCONV_FORWARD ||
         direction > (pool ? FASTCONV_BACKWARD_INPUT : FASTCONV_BACKWARD_WEIGHT))
       invalid("direction is " + std::to_string(direction) + " (wanted one that the problem has)");
-    *plan = new fastconv_plan{problem->shape, direction, active_table()};
+    const KernelTable& table = active_table();
+    std::shared_ptr<const AnyCorrelation> correlation;
+    if (!pool && direction != FASTCONV_BACKWARD_WEIGHT)
+      correlation = find_correlation(std::get<ConvShape>(problem->shape), direction,
+                                     problem->algorithm, table);
+    *plan = new fastconv_plan{*problem, direction, table, std::move(correlation)};
+  });
+}
+
+fastconv_status fastconv_weights_create(const fastconv_conv_desc* desc, const void* weight,
+                                        fastconv_weights** weights) {
+  return guard([&] {
+    if (!desc || !weight || !weights) invalid("desc, weight or weights is NULL");
+    const ConvShape shape = make_shape(*desc);
+    if (shape.dtype == Dtype::float32)
+      *weights = new fastconv_weights{
+          shape,
+          std::make_unique<const Prepared<float>>(shape, static_cast<const float*>(weight))};
+    else
+      *weights = new fastconv_weights{
+          shape,
+          std::make_unique<const Prepared<double>>(shape, static_cast<const double*>(weight))};
+  });
+}
+
+void fastconv_weights_destroy(fastconv_weights* weights) { delete weights; }
+
+fastconv_status fastconv_plan_describe(const fastconv_plan* plan, fastconv_plan_info* info) {
+  return guard([&] {
+    if (!plan || !info) invalid("plan or info is NULL");
+    if (info->size != sizeof(fastconv_plan_info))
+      invalid("the info's size is " + std::to_string(info->size) + " (wanted " +
+              std::to_string(sizeof(fastconv_plan_info)) + ")");
+    if (!plan->correlation) invalid("plan is of no forward or input gradient of a convolution");
+    describe(*plan->correlation, std::get<ConvShape>(plan->problem.shape), *info);
+    info->isa = plan->table.name;
   });
 }
 
@@ -166,11 +245,11 @@ fastconv_status fastconv_execute(const fastconv_plan* plan, const fastconv_buffe
     std::visit(
         [&](const auto& shape) {
           if (shape.dtype == Dtype::float32)
-            execute(shape, plan->direction, plan->table.f32, *buffers);
+            execute(*plan, shape, plan->table.f32, *buffers);
           else
-            execute(shape, plan->direction, plan->table.f64, *buffers);
+            execute(*plan, shape, plan->table.f64, *buffers);
         },
-        plan->shape);
+        plan->problem.shape);
     executed_isa = plan->table.name;
   });
 }
@@ -223,6 +302,15 @@ fastconv_status fastconv_set_num_threads(int n) {
 }
 
 int fastconv_get_num_threads(void) { return get_num_threads(); }
+
+double fastconv_peak_flops(fastconv_dtype dtype) {
+  double flops = 0;
+  guard([&] {
+    flops = dtype == FASTCONV_FLOAT32 ? measure_peak(active_table().f32)
+                                      : measure_peak(active_table().f64);
+  });
+  return flops;
+}
 
 void* fastconv_allocate(size_t bytes) {
   void* block = nullptr;

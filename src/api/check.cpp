@@ -157,6 +157,12 @@ ConvShape make_shape(const fastconv_conv_desc& desc) {
             " channels, output has " + to_string(desc.out_channels) +
             " (wanted groups to divide both)");
 
+  if (desc.algorithm < FASTCONV_ALGORITHM_AUTO || desc.algorithm > FASTCONV_ALGORITHM_TILED)
+    invalid("algorithm is " + to_string(desc.algorithm) + " (wanted a fastconv_algorithm)");
+  if (desc.activation < FASTCONV_ACTIVATION_NONE ||
+      desc.activation > FASTCONV_ACTIVATION_HARD_SWISH)
+    invalid("activation is " + to_string(desc.activation) + " (wanted a fastconv_activation)");
+
   ConvShape shape{};
   shape.dtype = desc.dtype == FASTCONV_FLOAT32 ? Dtype::float32 : Dtype::float64;
   shape.n = desc.batch;

@@ -29,7 +29,7 @@ class WeightGradient {
         column_units_(shape.ic * taps_, whole_channels(taps_)),
         layout_(forward_taps(shape.axis[0], true), forward_taps(shape.axis[1], true),
                 forward_taps(shape.axis[2], true),
-                Method::kGapsCost ? row_units_.largest() : 0),
+                Method::kGapsCost ? static_cast<double>(row_units_.largest()) : 0),
         method_(kernels, layout_),
         strips_(shape.n * layout_.blocks()),
         chunks_(strips_, 1) {

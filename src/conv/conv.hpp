@@ -1,22 +1,19 @@
 // Convolution in its three directions, on memory that the shape's strides describe.
 #pragma once
 
+#include "conv/correlate.hpp"
 #include "kernels/table.hpp"
 #include "plan/shape.hpp"
 
 namespace fastconv {
 
 template <class T>
-struct ConvForward {
-  const T *input, *weight, *bias;  // bias may be null
-  T* output;
-};
-
+Correlation<T> plan_forward(const Kernels<T>& kernels, const ConvShape& shape,
+                            Algorithm algorithm);
+// A transposed convolution's forward pass is this, with its bias and epilogue.
 template <class T>
-struct ConvBackwardInput {
-  const T *grad_output, *weight;
-  T* grad_input;
-};
+Correlation<T> plan_backward_input(const Kernels<T>& kernels, const ConvShape& shape,
+                                   Algorithm algorithm);
 
 template <class T>
 struct ConvBackwardWeight {
@@ -24,11 +21,6 @@ struct ConvBackwardWeight {
   T *grad_weight, *grad_bias;  // either may be null
 };
 
-template <class T>
-void conv_forward(const Kernels<T>& kernels, const ConvShape& shape, const ConvForward<T>& arrays);
-template <class T>
-void conv_backward_input(const Kernels<T>& kernels, const ConvShape& shape,
-                         const ConvBackwardInput<T>& arrays);
 template <class T>
 void conv_backward_weight(const Kernels<T>& kernels, const ConvShape& shape,
                           const ConvBackwardWeight<T>& arrays);

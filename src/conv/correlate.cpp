@@ -1,213 +1,146 @@
 #include "conv/correlate.hpp"
 
-#include "plan/strip.hpp"
 #include "runtime/memory.hpp"
 #include "runtime/threads.hpp"
 
 namespace fastconv {
 namespace {
 
-// One chunk of the sum: short enough that a tile's weights (512 x 8 floats) stay in the first
-// cache and the strip in a part of the second.
-constexpr std::int64_t kChunkTaps = 512;
-constexpr std::int64_t kChunkBytes = 256 << 10;
-// The unfinished sums of a task, at most.
-constexpr std::int64_t kSumBytes = 256 << 10;
 // Tasks for each thread, so that the last ones to finish are short.
 constexpr std::int64_t kTasksPerThread = 4;
+// Fewer weights are packed by one thread.
+constexpr std::int64_t kFewWeights = 30000;
 
-// One part of the outputs: those that meet their input through the same taps.
 template <class T>
-class Part {
- public:
-  Part(const Kernels<T>& kernels, const Correlation<T>& operands, const TapAxis& depth,
-       const TapAxis& height, const TapAxis& width)
-      : kernels_(kernels),
-        op_(operands),
-        layout_(depth, height, width, op_.oc),
-        taps_(static_cast<std::int64_t>(layout_.offset.size())),
-        tiles_(op_.oc, kernels.tile_rows),
-        chunks_(op_.ic, channels_of_chunk()),
-        groups_(tiles_.parts, 1) {
-    const Index most = kMaxTileVectors * kernels.lanes;
-    sum_stride_ = (layout_.most_pixels() + most - 1) / most * most;
-    for (std::int64_t ic = 0; ic < chunks_.largest(); ++ic)
-      for (Index offset : layout_.offset) offset_.push_back(ic * layout_.channel + offset);
-    const std::int64_t sums = kSumBytes / static_cast<std::int64_t>(sizeof(T));
-    groups_ = Split(tiles_.parts, sums / (sum_stride_ * tiles_.largest()));
+PartPtr<T> make_part(const Kernels<T>& kernels, const CorrelationShape& shape,
+                     const PartAxes& axes, Algorithm algorithm) {
+  switch (algorithm) {
+    case Algorithm::direct: return make_direct(kernels, shape, axes);
+    case Algorithm::im2col: return make_im2col(kernels, shape, axes);
+    case Algorithm::tiled: return make_tiled(kernels, shape, axes);
+    case Algorithm::automatic: break;
   }
-
-  // The weights as `run` wants them: [group][tile][ic][tap][row of the tile].
-  std::int64_t weights() const { return op_.g * op_.oc * op_.ic * taps_; }
-  std::int64_t packings() const { return op_.g * tiles_.parts; }
-  void pack_weight(std::int64_t packing, T* packed) const {
-    const std::int64_t g = packing / tiles_.parts, tile = packing % tiles_.parts;
-    const std::int64_t first = tiles_.begin(tile), rows = tiles_.size(tile);
-    const Strides& stride = op_.weight_strides;
-    T* target = packed + (g * op_.oc + first) * op_.ic * taps_;
-    const T* source = op_.weight + g * op_.weight_group + first * stride.outer;
-    for (std::int64_t ic = 0; ic < op_.ic; ++ic)
-      for (const Tap& d : layout_.depth.taps)
-        for (const Tap& h : layout_.height.taps)
-          for (const Tap& w : layout_.width.taps) {
-            const T* from = source + ic * stride.channel + d.kernel * stride.axis[0] +
-                            h.kernel * stride.axis[1] + w.kernel * stride.axis[2];
-            for (std::int64_t m = 0; m < rows; ++m) *target++ = from[m * stride.outer];
-          }
-  }
-
-  std::int64_t outputs() const {
-    return layout_.depth.output * layout_.height.output * layout_.width.output;
-  }
-  std::int64_t tasks() const { return op_.n * op_.g * groups_.parts * layout_.blocks(); }
-  void share(std::int64_t parts) {
-    groups_ = Split(tiles_.parts, groups_.largest() / parts);
-  }
-
-  // Tiles read and write on to the end of a vector.
-  std::int64_t strip_size() const {
-    return chunks_.largest() * layout_.channel + kMaxTileVectors * kernels_.lanes;
-  }
-  std::int64_t sum_size() const { return groups_.largest() * tiles_.largest() * sum_stride_; }
-
-  void run(std::int64_t task, const T* packed, T* strip, T* sum) const {
-    const Block block = layout_.block(task % layout_.blocks());
-    task /= layout_.blocks();
-    const std::int64_t group = task % groups_.parts;
-    const std::int64_t g = task / groups_.parts % op_.g, n = task / groups_.parts / op_.g;
-
-    const T* image = op_.input + n * op_.input_strides.outer +
-                     g * op_.ic * op_.input_strides.channel;
-    for (std::int64_t chunk = 0; chunk < chunks_.parts; ++chunk) {
-      const std::int64_t ic = chunks_.begin(chunk), channels = chunks_.size(chunk);
-      for (std::int64_t i = 0; i < channels; ++i)
-        layout_.pack(kernels_, image + (ic + i) * op_.input_strides.channel,
-                     op_.input_strides.axis, block, T{0}, strip + i * layout_.channel);
-      for (std::int64_t i = 0; i < groups_.size(group); ++i) {
-        const std::int64_t tile = groups_.begin(group) + i;
-        const std::int64_t row = tiles_.begin(tile), rows = tiles_.size(tile);
-        const T* weight = packed + (g * op_.oc + row) * op_.ic * taps_ + ic * taps_ * rows;
-        TileArgs<T> args{strip,       offset_.data(), channels * taps_, weight,
-                         nullptr,     sum_stride_,    chunk > 0};
-        accumulate(args, static_cast<int>(rows), layout_.pixels(block),
-                   sum + i * tiles_.largest() * sum_stride_);
-      }
-    }
-    for (std::int64_t i = 0; i < groups_.size(group); ++i) {
-      const std::int64_t tile = groups_.begin(group) + i;
-      for (std::int64_t m = 0; m < tiles_.size(tile); ++m)
-        store(sum + (i * tiles_.largest() + m) * sum_stride_, block, n,
-              g * op_.oc + tiles_.begin(tile) + m);
-    }
-  }
-
- private:
-  std::int64_t channels_of_chunk() const {
-    const std::int64_t bytes = layout_.channel * static_cast<std::int64_t>(sizeof(T));
-    return std::max<std::int64_t>(1, std::min(kChunkTaps / std::max<std::int64_t>(taps_, 1),
-                                              kChunkBytes / std::max<std::int64_t>(bytes, 1)));
-  }
-
-  void accumulate(TileArgs<T> args, int rows, Index pixels, T* sum) const {
-    const Index lanes = kernels_.lanes;
-    const T* strip = args.strip;
-    const Split tiles((pixels + lanes - 1) / lanes, kernels_.tile_vectors[rows]);
-    for (std::int64_t tile = 0; tile < tiles.parts; ++tile) {
-      args.strip = strip + tiles.begin(tile) * lanes;
-      args.sum = sum + tiles.begin(tile) * lanes;
-      kernels_.tile[rows][tiles.size(tile)](args);
-    }
-  }
-
-  void store(const T* sum, const Block& block, std::int64_t n, std::int64_t channel) const {
-    const Strides& stride = op_.output_strides;
-    const TapAxis &d = layout_.depth, &h = layout_.height, &w = layout_.width;
-    T* target = op_.output + n * stride.outer + channel * stride.channel +
-                (d.start + block.depth * d.stride) * stride.axis[0] +
-                (h.start + block.row * h.stride) * stride.axis[1] +
-                (w.start + block.column * w.stride) * stride.axis[2];
-    kernels_.store({sum, layout_.pitch, block.rows, block.columns, target,
-                    h.stride * stride.axis[1], w.stride * stride.axis[2],
-                    op_.bias ? op_.bias[channel] : T{0}});
-  }
-
-  const Kernels<T>& kernels_;
-  const Correlation<T>& op_;
-  StripLayout layout_;
-  std::int64_t taps_;
-  Split tiles_;   // of the output channels, into rows of a register tile
-  Split chunks_;  // of the input channels, into strips
-  Split groups_;  // of the tiles, into tasks
-  Index sum_stride_;
-  std::vector<Index> offset_;  // of each channel and tap of a strip
-};
+  // im2col never wins: it does the direct algorithm's sums after copying more.
+  PartPtr<T> direct = make_direct(kernels, shape, axes), tiled = make_tiled(kernels, shape, axes);
+  return tiled->cost() < direct->cost() ? std::move(tiled) : std::move(direct);
+}
 
 }  // namespace
 
 template <class T>
-void correlate(const Kernels<T>& kernels, const Correlation<T>& operands,
-               const std::vector<TapAxis> (&axes)[3]) {
-  std::vector<Part<T>> parts;
+Correlation<T>::Correlation(const Kernels<T>& kernels, const CorrelationShape& shape,
+                            const std::vector<TapAxis> (&axes)[3], Algorithm algorithm)
+    : kernels_(kernels), shape_(shape), packed_size_(0), work_(0) {
+  std::int64_t covered = 0;
   for (const TapAxis& depth : axes[0])
     for (const TapAxis& height : axes[1])
-      for (const TapAxis& width : axes[2])
-        parts.emplace_back(kernels, operands, depth, height, width);
-
-  double work = 0;
-  std::int64_t tasks = 0, tiles = 0, weights = 0;
-  for (const Part<T>& part : parts) {
-    work += 2.0 * static_cast<double>(part.weights()) * static_cast<double>(operands.n) *
-            static_cast<double>(part.outputs());
-    tasks += part.tasks();
-    tiles += part.packings();
-    weights += part.weights();
+      for (const TapAxis& width : axes[2]) {
+        const PartAxes part{depth, height, width};
+        covered += part.outputs();
+        parts_.push_back(make_part(kernels, shape, part, algorithm));
+        packed_size_ += parts_.back()->packed_size();
+        format_ += parts_.back()->packed_format() + " ";
+        work_ += 2.0 * static_cast<double>(shape.n * shape.g) *
+                 static_cast<double>(shape.oc * shape.ic) * static_cast<double>(part.taps()) *
+                 static_cast<double>(part.outputs());
+      }
+  covered_ = covered == shape.outputs[0] * shape.outputs[1] * shape.outputs[2];
+  if (parts_.empty()) return;
+  const PartAxes first{axes[0][0], axes[1][0], axes[2][0]};
+  for (Algorithm each : {Algorithm::direct, Algorithm::tiled, Algorithm::im2col}) {
+    const PartPtr<T> part = make_part(kernels, shape, first, each);
+    candidates_.push_back({part->info().algorithm, part->cost()});
   }
-  if (tasks == 0) return;
-  const int threads = threads_for(tasks * operands.oc, work);
-  if (tasks < kTasksPerThread * threads) {
-    const std::int64_t more = (kTasksPerThread * threads - 1) / tasks + 1;
-    tasks = 0;
-    for (Part<T>& part : parts) {
-      part.share(more);
-      tasks += part.tasks();
+}
+
+template <class T>
+int Correlation<T>::threads() const {
+  return threads_for(INT32_MAX, work_);
+}
+
+template <class T>
+std::vector<Tasks> Correlation<T>::tasks(int threads) const {
+  const auto parts = static_cast<std::int64_t>(parts_.size());
+  const std::int64_t wanted = threads == 1 ? 1 : (kTasksPerThread * threads - 1) / parts + 1;
+  std::vector<Tasks> all;
+  all.reserve(parts_.size());
+  for (const PartPtr<T>& part : parts_) all.push_back(part->tasks(wanted));
+  return all;
+}
+
+template <class T>
+void Correlation<T>::pack(const T* weight, T* packed) const {
+  const int threads = packed_size_ < kFewWeights ? 1 : threads_for(INT32_MAX, 1e12);
+  for (const PartPtr<T>& part : parts_) {
+    parallel_for(part->packings(), threads,
+                 [&](std::int64_t packing, int) { part->pack(packing, weight, packed); });
+    packed += part->packed_size();
+  }
+}
+
+// As if every sum were empty.
+template <class T>
+void Correlation<T>::fill(const CorrelationArrays<T>& arrays) const {
+  const Strides& stride = shape_.output;
+  const auto [depth, height, width] = shape_.outputs;
+  const std::int64_t channels = shape_.g * shape_.oc, planes = shape_.n * channels;
+  const Buffer<T> zeros(static_cast<std::size_t>(width));
+  std::fill_n(zeros.data(), width, T{0});
+  const double work = kElementCost * static_cast<double>(planes * depth * height * width);
+  parallel_for(planes, threads_for(planes, work), [&](std::int64_t plane, int) {
+    const std::int64_t channel = plane % channels;
+    for (std::int64_t d = 0; d < shape_.outputs[0]; ++d) {
+      const Index at = plane / channels * stride.outer + channel * stride.channel +
+                       d * stride.axis[0];
+      kernels_.store({zeros.data(), 0, shape_.outputs[1], shape_.outputs[2], arrays.output + at,
+                      stride.axis[1], stride.axis[2], arrays.bias ? arrays.bias[channel] : T{0},
+                      arrays.residual ? arrays.residual + at : nullptr, arrays.epilogue});
     }
-  }
-
-  std::int64_t strip = 0, sum = 0;
-  for (const Part<T>& part : parts) {
-    strip = std::max(strip, part.strip_size());
-    sum = std::max(sum, part.sum_size());
-  }
-  const auto size = [](std::int64_t count) { return static_cast<std::size_t>(count); };
-  const Buffer<T> packed(size(weights));
-  const Buffer<T> workspace(size(threads * (strip + sum)));
-
-  // Calls body(part, its first weight, index in the part) for the index in all parts' `count`s.
-  const auto in_part = [&](std::int64_t index, auto count, const auto& body) {
-    T* weight = packed.data();
-    for (const Part<T>& part : parts) {
-      const std::int64_t own = (part.*count)();
-      if (index < own) return body(part, weight, index);
-      index -= own;
-      weight += part.weights();
-    }
-  };
-  parallel_for(tiles, weights < 100000 ? 1 : threads, [&](std::int64_t index, int) {
-    in_part(index, &Part<T>::packings, [](const Part<T>& part, T* weight, std::int64_t i) {
-      part.pack_weight(i, weight);
-    });
-  });
-  parallel_for(tasks, threads, [&](std::int64_t index, int thread) {
-    T* own = workspace.data() + thread * (strip + sum);
-    in_part(index, &Part<T>::tasks, [&](const Part<T>& part, const T* weight, std::int64_t i) {
-      part.run(i, weight, own, own + strip);
-    });
   });
 }
 
-template void correlate(const Kernels<float>&, const Correlation<float>&,
-                        const std::vector<TapAxis> (&)[3]);
-template void correlate(const Kernels<double>&, const Correlation<double>&,
-                        const std::vector<TapAxis> (&)[3]);
+template <class T>
+void Correlation<T>::run(const CorrelationArrays<T>& arrays, const T* packed) const {
+  if (!covered_) fill(arrays);
+  const int threads = this->threads();
+  const std::vector<Tasks> all = tasks(threads);
+  std::int64_t count = 0, workspace = 0;
+  for (const Tasks& tasks : all) {
+    count += tasks.count;
+    workspace = std::max(workspace, tasks.workspace);
+  }
+  const Buffer<T> memory(static_cast<std::size_t>(threads * workspace));
+  parallel_for(count, threads, [&](std::int64_t task, int thread) {
+    const T* weight = packed;
+    std::size_t part = 0;
+    for (; task >= all[part].count; ++part) {
+      task -= all[part].count;
+      weight += parts_[part]->packed_size();
+    }
+    parts_[part]->run(task, all[part], arrays, weight, memory.data() + thread * workspace);
+  });
+}
+
+template <class T>
+CorrelationInfo Correlation<T>::info() const {
+  const int threads = this->threads();
+  CorrelationInfo info{};
+  info.parts = parts_.size();
+  info.threads = threads;
+  if (!parts_.empty()) info.part = parts_.front()->info();
+  std::int64_t workspace = 0;
+  for (const Tasks& tasks : tasks(threads)) {
+    info.tasks += tasks.count;
+    workspace = std::max(workspace, tasks.workspace);
+  }
+  const auto size = static_cast<std::int64_t>(sizeof(T));
+  info.workspace_bytes = threads * workspace * size;
+  info.packed_bytes = packed_size_ * size;
+  info.candidates = candidates_;
+  return info;
+}
+
+template class Correlation<float>;
+template class Correlation<double>;
 
 }  // namespace fastconv

@@ -1,36 +1,58 @@
-// The direct algorithm: sums of products over strips, in register tiles.
-//
-//   output(n, oc, o) = bias(oc)
-//                      + sum over ic, taps of input(n, ic, o meets tap) * weight(oc, ic, tap)
-//
-// in that order of the sum: channels, then the taps of a window row by row. Threads share blocks
-// of outputs, never a sum.
+// A whole correlation: parts that together make all outputs, each by the algorithm that suits it.
+// Never changes once made; any number of threads may run it at once.
 #pragma once
 
 #include <vector>
 
-#include "kernels/table.hpp"
-#include "plan/shape.hpp"
-#include "plan/taps.hpp"
+#include "conv/part.hpp"
 
 namespace fastconv {
 
-template <class T>
-struct Correlation {
-  std::int64_t n, g, ic, oc;  // channels are counted in one group
-  const T* input;
-  Strides input_strides;
-  const T* weight;
-  Strides weight_strides;      // (oc, ic, taps), from group to group: weight_group
-  std::int64_t weight_group;
-  const T* bias;  // or null
-  T* output;
-  Strides output_strides;
+enum class Algorithm { automatic, direct, im2col, tiled };
+
+// What a plan tells of itself, for one execution with `threads` threads.
+struct CorrelationInfo {
+  PartInfo part;  // of the first part
+  std::size_t parts;
+  int threads;
+  std::int64_t tasks, workspace_bytes, packed_bytes;
+  struct Candidate {
+    std::string algorithm;
+    double cycles;
+  };
+  std::vector<Candidate> candidates;
 };
 
-// Each combination of one depth, one height and one width in `axes` is a part of the outputs.
 template <class T>
-void correlate(const Kernels<T>& kernels, const Correlation<T>& operands,
-               const std::vector<TapAxis> (&axes)[3]);
+class Correlation {
+ public:
+  // Each combination of one depth, one height and one width in `axes` is a part. What is in none
+  // of them meets no input.
+  Correlation(const Kernels<T>& kernels, const CorrelationShape& shape,
+              const std::vector<TapAxis> (&axes)[3], Algorithm algorithm);
+
+  // The weights in the order in which `run` reads them. Plans with one format can share them.
+  const std::string& packed_format() const { return format_; }
+  std::int64_t packed_size() const { return packed_size_; }
+  void pack(const T* weight, T* packed) const;
+
+  void run(const CorrelationArrays<T>& arrays, const T* packed) const;
+
+  CorrelationInfo info() const;
+
+ private:
+  int threads() const;
+  std::vector<Tasks> tasks(int threads) const;
+  void fill(const CorrelationArrays<T>& arrays) const;
+
+  const Kernels<T>& kernels_;
+  CorrelationShape shape_;
+  std::vector<PartPtr<T>> parts_;
+  std::string format_;
+  std::int64_t packed_size_;
+  double work_;
+  bool covered_;  // whether every output is in a part
+  std::vector<CorrelationInfo::Candidate> candidates_;
+};
 
 }  // namespace fastconv

@@ -1,4 +1,5 @@
 // The kernels of one instruction set: compiled once for each, with FASTCONV_ISA its name.
+#include "kernels/channels.hpp"
 #include "kernels/dot.hpp"
 #include "kernels/outer.hpp"
 #include "kernels/pool.hpp"
@@ -50,6 +51,19 @@ constexpr void add_outers(Kernels<T>& kernels) {
   }
 }
 
+template <class T, int MR, int NV>
+constexpr void add_channel_tiles(Kernels<T>& kernels) {
+  if constexpr (NV > 0) {
+    if constexpr (MR > 0) {
+      kernels.channel_tile[MR][NV] = channel_tile<T, MR, NV>;
+      add_channel_tiles<T, MR - 1, NV>(kernels);
+    } else {
+      kernels.channel_pixels[NV] = channel_pixels(NV);
+      add_channel_tiles<T, NV == 1 ? 0 : channel_pixels(NV == 1 ? 1 : NV - 1), NV - 1>(kernels);
+    }
+  }
+}
+
 template <class T>
 constexpr Kernels<T> make_kernels() {
   Kernels<T> kernels{};
@@ -59,6 +73,12 @@ constexpr Kernels<T> make_kernels() {
   add_tiles<T, kTileRows, tile_vectors(kTileRows)>(kernels);
   add_dots<T, kDotRows, dot_columns(kDotRows)>(kernels);
   add_outers<T, outer_rows(kMaxOuterVectors), kMaxOuterVectors>(kernels);
+  add_channel_tiles<T, channel_pixels(kMaxChannelVectors), kMaxChannelVectors>(kernels);
+  kernels.pack_weight = pack_weight<T>;
+  kernels.pack_pixels = pack_pixels<T>;
+  kernels.store_channels = store_channels<T>;
+  kernels.peak = peak<T>;
+  kernels.peak_step = kPeakSums;
   kernels.transpose = transpose<T>;
   kernels.max = max<T>;
   kernels.add = add<T>;

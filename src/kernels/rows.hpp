@@ -1,6 +1,7 @@
 // Rows in and out: strips are packed from arrays of any strides, results are stored to them.
 #pragma once
 
+#include "kernels/epilogue.hpp"
 #include "kernels/simd.hpp"
 #include "kernels/table.hpp"
 
@@ -50,15 +51,23 @@ void pack(const PackArgs<T>& args) {
 
 template <class T>
 void store_sums(const StoreArgs<T>& args) {
+  const Epilogue<T> epilogue = args.epilogue;
   for (Index r = 0; r < args.rows; ++r) {
     const T* sum = args.sum + r * args.sum_pitch;
-    T* __restrict target = args.target + r * args.row_stride;
+    const T* residual = args.residual ? args.residual + r * args.row_stride : nullptr;
+    T* target = args.target + r * args.row_stride;
     if (args.column_stride == 1) {
       cover<T>(args.columns, [&](auto lanes, Index i) {
-        store(target + i, load<T, decltype(lanes)::value>(sum + i) + args.bias);
+        constexpr Index N = decltype(lanes)::value;
+        store(target + i, finish<T, N>(load<T, N>(sum + i) + args.bias,
+                                       residual ? residual + i : nullptr, epilogue));
       });
     } else {
-      for (Index i = 0; i < args.columns; ++i) target[i * args.column_stride] = sum[i] + args.bias;
+      for (Index i = 0; i < args.columns; ++i) {
+        const Index at = i * args.column_stride;
+        target[at] = finish<T, 1>(load<T, 1>(sum + i) + args.bias,
+                                  residual ? residual + at : nullptr, epilogue)[0];
+      }
     }
   }
 }

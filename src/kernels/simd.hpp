@@ -75,6 +75,19 @@ FASTCONV_INLINE Vec<T> broadcast(T scalar) {
   return scalar - Vec<T>{};
 }
 
+// Lane i is lane index[i] of a, or, from N on, lane index[i] - N of b. The index is a constant.
+template <class T, Index N = kLanes<T>>
+FASTCONV_INLINE Part<T, N> shuffle(Part<T, N> a, Part<T, N> b, Part<Mask<T>, N> index) {
+#if defined(__clang__)
+  Part<T, N> result;
+  FASTCONV_UNROLL
+  for (Index i = 0; i < N; ++i) result[i] = index[i] < N ? a[index[i]] : b[index[i] - N];
+  return result;
+#else
+  return __builtin_shuffle(a, b, index);
+#endif
+}
+
 // Every second of the 2 N - 1 elements from `source` on, and not one element more is read: the
 // second half of the vector comes from the last N of them.
 template <class T, Index N>
@@ -83,14 +96,7 @@ FASTCONV_INLINE Part<T, N> load_even(const T* source) {
   Part<Mask<T>, N> lane;
   FASTCONV_UNROLL
   for (Index i = 0; i < N; ++i) lane[i] = static_cast<Mask<T>>(i < N / 2 ? 2 * i : 2 * i + 1);
-#if defined(__clang__)
-  Part<T, N> even;
-  FASTCONV_UNROLL
-  for (Index i = 0; i < N; ++i) even[i] = i < N / 2 ? first[lane[i]] : last[lane[i] - N];
-  return even;
-#else
-  return __builtin_shuffle(first, last, lane);
-#endif
+  return shuffle<T, N>(first, last, lane);
 }
 
 // Calls body(N, i), N a constant, so that the ranges of N lanes from i on cover [0, count) and
@@ -105,6 +111,29 @@ FASTCONV_INLINE void cover(Index count, const Body& body) {
     if (i < count) body(Lanes{}, count - N);
   } else if constexpr (N > 1) {
     cover<T, N / 2>(count, body);
+  }
+}
+
+// row[i][j] becomes row[j][i]: in each stage, blocks of twice the size swap their off-diagonal
+// halves.
+template <class T, Index Half = 1>
+FASTCONV_INLINE void transpose_square(Vec<T> (&row)[kLanes<T>]) {
+  constexpr Index N = kLanes<T>;
+  if constexpr (Half < N) {
+    Vec<Mask<T>> upper, lower;
+    FASTCONV_UNROLL
+    for (Index j = 0; j < N; ++j) {
+      upper[j] = static_cast<Mask<T>>(j & Half ? N + j - Half : j);
+      lower[j] = static_cast<Mask<T>>(j & Half ? N + j : j + Half);
+    }
+    FASTCONV_UNROLL
+    for (Index i = 0; i < N; ++i)
+      if (!(i & Half)) {
+        const Vec<T> a = row[i], b = row[i + Half];
+        row[i] = shuffle<T>(a, b, upper);
+        row[i + Half] = shuffle<T>(a, b, lower);
+      }
+    transpose_square<T, 2 * Half>(row);
   }
 }
 

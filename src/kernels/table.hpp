@@ -1,6 +1,6 @@
 // What one instruction set offers: a table of functions, one of them a file's only symbol.
 //
-// All kernels work on strips (conv/strip.hpp): zero-padded copies of a few input rows, in which
+// The kernels work on strips (plan/strip.hpp): zero-padded copies of a few input rows, in which
 // tap t of output pixel q is element offset[t] + q for any stride and dilation.
 #pragma once
 
@@ -18,6 +18,17 @@ constexpr int kMaxDotRows = 4;      // MR of the weight gradient
 constexpr int kMaxDotColumns = 8;   // NR: taps of the weight gradient
 constexpr int kMaxOuterRows = 16;   // MR: taps of the weight gradient's outer products
 constexpr int kMaxOuterVectors = 3;  // NV: vectors of their output channels
+constexpr int kMaxChannelPixels = 14;  // MR: pixels of a register tile whose vectors are channels
+constexpr int kMaxChannelVectors = 2;  // NV: its vectors of output channels
+
+enum class Activation { none, relu, relu6, leaky_relu, sigmoid, tanh, silu, hard_swish };
+
+// What is done to a finished sum: output = activation(sum + bias + residual).
+template <class T>
+struct Epilogue {
+  Activation activation;
+  T slope;  // of leaky_relu
+};
 
 // sum(m, q) (+)= sum over k of weight[k * MR + m] * strip[offset[k] + q]
 template <class T>
@@ -93,6 +104,55 @@ struct StoreArgs {
   T* target;
   Index row_stride, column_stride;
   T bias;
+  const T* residual;  // strides as the target's, or null
+  Epilogue<T> epilogue;
+};
+
+// sum[p * width + v] (+)= sum over taps t, channels c of
+//     pixels[offset[t] + c * channel_step + p * pixel_step] * weight[(t * channels + c) * width + v]
+// for v up to NV vectors, the width. One of the two steps is 1.
+template <class T>
+struct ChannelTileArgs {
+  const T* pixels;
+  const Index* offset;
+  Index taps, channels, channel_step, pixel_step;
+  const T* weight;
+  T* sum;
+  bool accumulate;
+};
+
+// target[(t * channels + c) * width + r] = source[r * row_stride + c * taps + t], 0 for r from
+// rows to width.
+template <class T>
+struct PackWeightArgs {
+  const T* source;
+  Index rows, row_stride, channels, taps;
+  T* target;
+  Index width;
+};
+
+// PackArgs for pixels of `channels` neighbouring elements, each at target + `width` after the one
+// before; what is counted and strides are in pixels' terms.
+template <class T>
+struct PackPixelsArgs {
+  const T* source;
+  Index row_stride, column_stride, channels;
+  Index rows, before, columns, after;
+  T* target;
+  Index width;
+};
+
+// target(c, row, column) = activation(sum[(row * columns + column) * width + c] + bias[c] +
+// residual(c, row, column))
+template <class T>
+struct StoreChannelsArgs {
+  const T* sum;
+  Index width, channels, rows, columns;
+  T* target;
+  Index channel_stride, row_stride, column_stride;
+  const T* bias;      // or null
+  const T* residual;  // strides as the target's, or null
+  Epilogue<T> epilogue;
 };
 
 // best[q] = the maximum of strip[offset[t] + q] over t; tap[q] = the t it came from, or -1.
@@ -117,6 +177,12 @@ struct Kernels {
 
   int outer_rows[kMaxOuterVectors + 1];  // largest MR for each NV
 
+  int channel_pixels[kMaxChannelVectors + 1];  // largest MR for each NV
+
+  void (*channel_tile[kMaxChannelPixels + 1][kMaxChannelVectors + 1])(const ChannelTileArgs<T>&);
+  void (*pack_weight)(const PackWeightArgs<T>&);
+  void (*pack_pixels)(const PackPixelsArgs<T>&);
+  void (*store_channels)(const StoreChannelsArgs<T>&);
   void (*tile[kMaxTileRows + 1][kMaxTileVectors + 1])(const TileArgs<T>&);
   void (*dot[kMaxDotRows + 1][kMaxDotColumns + 1])(const DotArgs<T>&);
   void (*outer[kMaxOuterRows + 1][kMaxOuterVectors + 1])(const OuterArgs<T>&);
@@ -128,6 +194,9 @@ struct Kernels {
   void (*store)(const StoreArgs<T>&);
   // The sum of rows x columns elements.
   T (*total)(const T* source, Index rows, Index row_stride, Index columns, Index column_stride);
+  // Fused multiply-adds in registers, `rounds` times peak_step of them.
+  void (*peak)(Index rounds, T* sink);
+  Index peak_step;
   // The sum of each group of `lanes` elements.
   void (*reduce)(const T* source, Index groups, T* target);
 };

@@ -5,10 +5,6 @@
 namespace fastconv {
 namespace {
 
-// Pixels of a block: enough to spread the cost of its halo, few enough that 50 channels of a strip
-// stay in the second-level cache.
-constexpr std::int64_t kBlockPixels = 512;
-
 // The elements of a slot that lie inside the input: [begin, end) of [0, length).
 struct Inside {
   Inside(std::int64_t first, const TapAxis& axis, std::int64_t length)
@@ -23,15 +19,16 @@ struct Inside {
 }  // namespace
 
 StripLayout::StripLayout(const TapAxis& depth_axis, const TapAxis& height_axis,
-                         const TapAxis& width_axis, std::int64_t rows_of_weights)
+                         const TapAxis& width_axis, double rows_of_weights,
+                         std::int64_t block_pixels)
     : depth(depth_axis),
       height(height_axis),
       width(width_axis),
-      rows(height.output, std::max<std::int64_t>(1, kBlockPixels / std::min(width.output,
-                                                                            kBlockPixels))),
-      columns(width.output, kBlockPixels),
-      depth_slots_(depth, 1, 0),
-      height_slots_(height, rows.largest(), 0),
+      rows(height.output, std::max<std::int64_t>(1, block_pixels / std::min(width.output,
+                                                                            block_pixels))),
+      columns(width.output, block_pixels),
+      depth_slots_(depth, 1, rows_of_weights == kUnfold ? kUnfold : 0),
+      height_slots_(height, rows.largest(), rows_of_weights == kUnfold ? kUnfold : 0),
       width_slots_(width, columns.largest(), uses(rows_of_weights)) {
   pitch = width_slots_.length;
   const auto row_count = height_slots_.length;
@@ -54,13 +51,14 @@ StripLayout::StripLayout(const TapAxis& depth_axis, const TapAxis& height_axis,
 }
 
 // Multiplications of an output row, over the rows that are copied for it.
-double StripLayout::uses(std::int64_t rows_of_weights) const {
+double StripLayout::uses(double rows_of_weights) const {
+  if (rows_of_weights == kUnfold) return kUnfold;
   const auto taps = static_cast<double>(depth.taps.size() * height.taps.size()) *
                     static_cast<double>(width.taps.size());
   const auto slots = depth_slots_.origin.size() * height_slots_.origin.size();
   const auto copied = static_cast<double>(slots) * static_cast<double>(height_slots_.length);
   const auto outputs = static_cast<double>(rows.largest());
-  return copied > 0 ? taps * static_cast<double>(rows_of_weights) * outputs / copied : 0;
+  return copied > 0 ? taps * rows_of_weights * outputs / copied : 0;
 }
 
 Block StripLayout::block(std::int64_t index) const {
@@ -70,9 +68,17 @@ Block StripLayout::block(std::int64_t index) const {
           rows.size(row), columns.size(column)};
 }
 
-template <class T>
-void StripLayout::pack(const Kernels<T>& kernels, const T* source, const std::int64_t (&stride)[3],
-                       const Block& block, T fill, T* target) const {
+bool StripLayout::inside() const {
+  for (const TapAxis* axis : {&depth, &height, &width})
+    for (const Tap& tap : axis->taps)
+      if (tap.offset < 0 || (axis->output - 1) * axis->step + tap.offset >= axis->input)
+        return false;
+  return true;
+}
+
+template <class Body>
+void StripLayout::for_each_slot(const std::int64_t (&stride)[3], const Block& block,
+                                const Body& body) const {
   const std::int64_t length = height_slots_.length;
   for (std::int64_t d : depth_slots_.origin) {
     const std::int64_t z = block.depth * depth.step + d;
@@ -83,29 +89,59 @@ void StripLayout::pack(const Kernels<T>& kernels, const T* source, const std::in
       for (std::int64_t w : width_slots_.origin) {
         const std::int64_t x = block.column * width.step + w;
         const Inside column(x, width, pitch);
-        T* const end = target + length * pitch;
-        if (!in_depth || row.begin == row.end || column.begin == column.end) {
-          std::fill(target, end, fill);
-        } else {
-          T* const first = target + row.begin * pitch;
-          T* const last = target + row.end * pitch;
-          std::fill(target, first, fill);
-          const T* origin = source + z * stride[0] + (y + row.begin * height.step) * stride[1] +
-                            (x + column.begin * width.step) * stride[2];
-          kernels.pack({origin, height.step * stride[1], width.step * stride[2],
-                        row.end - row.begin, column.begin, column.end - column.begin,
-                        pitch - column.end, first, fill});
-          std::fill(last, end, fill);
-        }
-        target = end;
+        if (!in_depth || row.begin == row.end || column.begin == column.end)
+          body(SlotRows{0, length, 0, 0, pitch, 0, 0});
+        else
+          body(SlotRows{z * stride[0] + (y + row.begin * height.step) * stride[1] +
+                            (x + column.begin * width.step) * stride[2],
+                        row.begin, row.end - row.begin, length - row.end, column.begin,
+                        column.end - column.begin, pitch - column.end});
       }
     }
   }
+}
+
+template <class T>
+void StripLayout::pack(const Kernels<T>& kernels, const T* source, const std::int64_t (&stride)[3],
+                       const Block& block, T fill, T* target) const {
+  for_each_slot(stride, block, [&](const SlotRows& slot) {
+    T* const first = target + slot.before * pitch;
+    T* const last = first + slot.rows * pitch;
+    std::fill(target, first, fill);
+    if (slot.rows > 0)
+      kernels.pack({source + slot.offset, height.step * stride[1], width.step * stride[2],
+                    slot.rows, slot.left, slot.columns, slot.right, first, fill});
+    target = last + slot.after * pitch;
+    std::fill(last, target, fill);
+  });
+}
+
+template <class T>
+void StripLayout::pack_pixels(const Kernels<T>& kernels, const T* source,
+                              const std::int64_t (&stride)[3], const Block& block,
+                              std::int64_t channels, Index target_width, T* target) const {
+  for_each_slot(stride, block, [&](const SlotRows& slot) {
+    T* const first = target + slot.before * pitch * target_width;
+    T* const last = first + slot.rows * pitch * target_width;
+    std::fill(target, first, T{0});
+    if (slot.rows > 0)
+      kernels.pack_pixels({source + slot.offset, height.step * stride[1], width.step * stride[2],
+                           channels, slot.rows, slot.left, slot.columns, slot.right, first,
+                           target_width});
+    target = last + slot.after * pitch * target_width;
+    std::fill(last, target, T{0});
+  });
 }
 
 template void StripLayout::pack(const Kernels<float>&, const float*, const std::int64_t (&)[3],
                                 const Block&, float, float*) const;
 template void StripLayout::pack(const Kernels<double>&, const double*, const std::int64_t (&)[3],
                                 const Block&, double, double*) const;
+template void StripLayout::pack_pixels(const Kernels<float>&, const float*,
+                                       const std::int64_t (&)[3], const Block&, std::int64_t,
+                                       Index, float*) const;
+template void StripLayout::pack_pixels(const Kernels<double>&, const double*,
+                                       const std::int64_t (&)[3], const Block&, std::int64_t,
+                                       Index, double*) const;
 
 }  // namespace fastconv

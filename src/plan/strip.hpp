@@ -1,12 +1,14 @@
 // A strip: the input elements that a block of output rows meets, zero-padded, with the stride
-// taken out, one channel after the other:
+// taken out. Channels follow each other,
 //
 //   [channel][depth slot][height slot][width slot][row][column]      (slots: plan/taps.hpp)
 //
+// or, from channels-last memory, are the innermost axis instead.
+//
 // Output pixel (row, column) of the block is q = row * pitch + column, and the element that tap t
 // of q meets is offset[t] + q, for every stride, dilation and padding. A kernel can therefore run
-// over q as over one long row; the pixels between the end of a row and the next one are computed
-// in vain and dropped.
+// over q as over one long row; what stands between the end of a row and the next one is computed
+// in vain, or left out by kernels that go row by row.
 #pragma once
 
 #include "kernels/table.hpp"
@@ -21,14 +23,26 @@ struct Block {
   std::int64_t rows, columns;
 };
 
+// Elements of one source plane that stand behind each other in the target: `before` rows of
+// padding, then rows with padding at either end, then `after` rows of padding.
+struct SlotRows {
+  Index offset;  // of the first element from the source
+  std::int64_t before, rows, after;
+  std::int64_t left, columns, right;
+};
+
 class StripLayout {
  public:
-  // For strips whose elements are each multiplied by so many rows of weights.
+  // For strips whose elements are each multiplied by so many rows of weights, of which the ones
+  // between rows are computed in vain.
   StripLayout(const TapAxis& depth, const TapAxis& height, const TapAxis& width,
-              std::int64_t rows_of_weights);
+              double rows_of_weights, std::int64_t block_pixels = kBlockPixels);
 
   std::int64_t blocks() const { return depth.output * rows.parts * columns.parts; }
   Block block(std::int64_t index) const;
+
+  // As rows_of_weights: every tap has a slot of its own, on all axes.
+  static constexpr double kUnfold = 1e18;
 
   // From the first pixel of a block to behind its last.
   Index pixels(const Block& block) const { return (block.rows - 1) * pitch + block.columns; }
@@ -39,6 +53,18 @@ class StripLayout {
   void pack(const Kernels<T>& kernels, const T* source, const std::int64_t (&stride)[3],
             const Block& block, T fill, T* target) const;
 
+  // The same for `channels` neighbouring channels, whose pixels are `width` apart in the target.
+  template <class T>
+  void pack_pixels(const Kernels<T>& kernels, const T* source, const std::int64_t (&stride)[3],
+                   const Block& block, std::int64_t channels, Index width, T* target) const;
+
+  // Whether no output meets padding.
+  bool inside() const;
+
+  // Pixels of a block: enough to spread the cost of its halo, few enough that 50 channels of a
+  // strip stay in the second-level cache.
+  static constexpr std::int64_t kBlockPixels = 512;
+
   TapAxis depth, height, width;
   Split rows, columns;        // of the outputs, into blocks
   Index pitch;                // from one row of a block to the next
@@ -46,7 +72,9 @@ class StripLayout {
   std::vector<Index> offset;  // of each tap in a channel, width innermost
 
  private:
-  double uses(std::int64_t rows_of_weights) const;
+  double uses(double rows_of_weights) const;
+  template <class Body>
+  void for_each_slot(const std::int64_t (&stride)[3], const Block& block, const Body& body) const;
 
   SlotAxis depth_slots_, height_slots_, width_slots_;
 };

@@ -76,7 +76,7 @@ void avg_pool_forward(const Kernels<T>& kernels, const PoolShape& shape, const T
     kernels.store({sum, layout.pitch, block.rows, block.columns,
                    plane_of(shape, output, shape.output, plane) + block.depth * stride[0] +
                        block.row * stride[1] + block.column * stride[2],
-                   stride[1], stride[2], T{0}});
+                   stride[1], stride[2], T{0}, nullptr, {}});
   });
 }
 

@@ -96,7 +96,7 @@ void max_pool_forward(const Kernels<T>& kernels, const PoolShape& shape, const T
     kernels.store({best, layout.pitch, block.rows, block.columns,
                    plane_of(shape, output, shape.output, plane) + block.depth * stride[0] +
                        block.row * stride[1] + block.column * stride[2],
-                   stride[1], stride[2], T{0}});
+                   stride[1], stride[2], T{0}, nullptr, {}});
     if (!indices) return;
     const auto& to = shape.indices.axis;
     std::int64_t* target = plane_of(shape, indices, shape.indices, plane);

@@ -145,13 +145,33 @@ View output_of(const std::string& function, const py::array& array, const Sizes&
   if (!fits)
     value_error(function, "out has strides that skip or share parts of elements (wanted an "
                           "aligned array, each element with memory of its own)");
-  for (const View* input : inputs)
-    if (overlap(array, input->array))
-      value_error(function, "out overlaps an input (wanted memory of its own)");
+  for (const View* input : inputs) check_apart(function, array, *input);
   if (batched) {
     view.sizes.insert(view.sizes.begin(), 1);
     view.strides.insert(view.strides.begin(), 0);
   }
+  return view;
+}
+
+void check_apart(const std::string& function, const py::array& out, const View& input) {
+  if (overlap(out, input.array))
+    value_error(function, "out overlaps an input (wanted memory of its own)");
+}
+
+bool same_memory_order(const View& a, const View& b) {
+  for (std::size_t i = 0; i < a.sizes.size(); ++i)
+    if (a.sizes[i] != 1 && a.strides[i] != b.strides[i]) return false;
+  return true;
+}
+
+View bias_of(const std::string& function, const py::array& array, const View& like,
+             std::int64_t channels) {
+  View view = view_of(function, "bias", array, like, "input");
+  if (view.sizes != Sizes{channels})
+    value_error(function, "bias has shape " + shape_text(view.sizes) + " (wanted (" +
+                              std::to_string(channels) + ",))");
+  if (view.strides[0] != 1 && channels > 1)
+    view.array = view.array.attr("copy")().cast<py::array>();
   return view;
 }
 

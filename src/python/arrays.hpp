@@ -42,6 +42,13 @@ bool add_batch(const std::string& function, const char* name, View& view, int di
 // Whether memory is ordered (N, spatial..., C), and not also in C order.
 bool is_channels_last(const View& view);
 
+// Whether the elements of two arrays of one shape follow each other in the same way.
+bool same_memory_order(const View& a, const View& b);
+
+// The bias of `channels` channels, in one run of memory.
+View bias_of(const std::string& function, const py::array& array, const View& like,
+             std::int64_t channels);
+
 // A new array from the library's pool, in C order or channels-last.
 View allocate(const py::dtype& dtype, const Sizes& sizes, bool channels_last);
 
@@ -49,6 +56,9 @@ View allocate(const py::dtype& dtype, const Sizes& sizes, bool channels_last);
 // each of `inputs`; anything else is an error.
 View output_of(const std::string& function, const py::array& array, const Sizes& sizes,
                bool batched, const View& like, const std::vector<const View*>& inputs);
+
+// A ValueError where `out` shares memory with an input.
+void check_apart(const std::string& function, const py::array& out, const View& input);
 
 // The array behind a view, without the batch axis where that was added.
 py::array result_of(const View& view, bool batched);

@@ -55,22 +55,65 @@ struct Conv {
   }
 };
 
+// The weights of a frozen layer, packed once for each kind of plan that uses them.
+struct Weights {
+  WeightsHandle handle;
+};
+
+Weights prepare(const std::string& function, const py::array& weight, std::int64_t groups) {
+  const View view = view_of(function, "weight", weight);
+  fastconv_conv_desc desc{};
+  desc.size = sizeof desc;
+  desc.dtype = view.dtype;
+  desc.spatial = static_cast<std::int32_t>(view.sizes.size()) - 2;
+  desc.batch = 1;
+  desc.in_channels = view.sizes.at(1) * groups;
+  desc.out_channels = view.sizes.at(0);
+  desc.groups = groups;
+  for (std::size_t i = 2; i < view.sizes.size() && i < 5; ++i) {
+    desc.input[i - 2] = desc.kernel[i - 2] = view.sizes[i];
+    desc.stride[i - 2] = desc.dilation[i - 2] = 1;
+  }
+  desc.weight_strides = view.strides.data();
+  fastconv_weights* weights;
+  check(function, fastconv_weights_create(&desc, view.data(), &weights));
+  return {WeightsHandle(weights)};
+}
+
+// An array of the output's shape, in the output's memory order.
+View residual_of(const Conv& conv, const py::array& residual, const View& output) {
+  View view = view_of(conv.function, "residual", residual, conv.input, "input");
+  const bool batched = view.sizes.size() + 1 == output.sizes.size();
+  if (batched) add_batch(conv.function, "residual", view, conv.window.dims);
+  if (view.sizes != output.sizes)
+    throw py::value_error(conv.function + ": residual has shape " + shape_text(view.sizes) +
+                          " (wanted " + shape_text(output.sizes) + ", the output's)");
+  if (same_memory_order(view, output)) return view;
+  View copy = allocate(view.array.dtype(), output.sizes, is_channels_last(output));
+  if (!same_memory_order(copy, output))
+    throw py::value_error(conv.function + ": out has strides that residual cannot be copied to "
+                          "(wanted an array in C order or channels-last)");
+  result_of(copy, batched)[py::ellipsis()] = view.array;
+  return copy;
+}
+
 py::array conv_forward(const std::string& function, const py::array& input, const py::array& weight,
                        const std::optional<py::array>& bias, const Sizes& stride,
                        const py::object& padding, const Sizes& dilation, std::int64_t groups,
-                       const std::optional<py::array>& out) {
+                       const std::optional<py::array>& out, int algorithm, int activation,
+                       double slope, const std::optional<py::array>& residual,
+                       const Weights* prepared) {
   Conv conv(function, input, weight, {static_cast<int>(stride.size()), stride, dilation, padding},
             groups);
+  if (prepared) conv.desc.weight_strides = nullptr;  // they are in C order
+  conv.desc.algorithm = static_cast<fastconv_algorithm>(algorithm);
+  conv.desc.activation = static_cast<fastconv_activation>(activation);
+  conv.desc.activation_slope = slope;
   fastconv_buffers buffers{};
   buffers.size = sizeof buffers;
-  std::optional<View> bias_view;
+  std::optional<View> bias_view, residual_view;
   if (bias) {
-    bias_view = view_of(function, "bias", *bias, conv.input, "input");
-    if (bias_view->sizes != Sizes{conv.desc.out_channels})
-      throw py::value_error(function + ": bias has shape " + shape_text(bias_view->sizes) +
-                            " (wanted (" + std::to_string(conv.desc.out_channels) + ",))");
-    if (bias_view->strides[0] != 1 && bias_view->sizes[0] > 1)
-      bias_view->array = bias_view->array.attr("copy")().cast<py::array>();
+    bias_view = bias_of(function, *bias, conv.input, conv.desc.out_channels);
     buffers.bias = bias_view->data();
   }
   const Sizes sizes = conv.output(conv.problem());
@@ -78,10 +121,16 @@ py::array conv_forward(const std::string& function, const py::array& input, cons
   if (bias_view) inputs.push_back(&*bias_view);
   View output = out ? output_of(function, *out, sizes, conv.batched, conv.input, inputs)
                     : allocate(conv.input.array.dtype(), sizes, is_channels_last(conv.input));
+  if (residual) {
+    residual_view = residual_of(conv, *residual, output);
+    buffers.residual = residual_view->data();
+    if (out) check_apart(function, *out, *residual_view);
+  }
   conv.desc.output_strides = output.strides.data();
   buffers.input = conv.input.data();
   buffers.weight = conv.weight.data();
   buffers.output = output.mutable_data();
+  buffers.prepared = prepared ? prepared->handle.get() : nullptr;
   execute(function, conv.problem(), FASTCONV_FORWARD, buffers);
   return out ? *out : result_of(output, conv.batched);
 }
@@ -89,9 +138,10 @@ py::array conv_forward(const std::string& function, const py::array& input, cons
 py::tuple conv_backward(const std::string& function, const py::array& grad_output,
                         const py::array& input, const py::array& weight, const Sizes& stride,
                         const py::object& padding, const Sizes& dilation, std::int64_t groups,
-                        bool needs_input, bool needs_weight, bool needs_bias) {
+                        bool needs_input, bool needs_weight, bool needs_bias, int algorithm) {
   Conv conv(function, input, weight, {static_cast<int>(stride.size()), stride, dilation, padding},
             groups);
+  conv.desc.algorithm = static_cast<fastconv_algorithm>(algorithm);
   View grad = view_of(function, "grad_output", grad_output, conv.input, "input");
   const bool grad_batched = add_batch(function, "grad_output", grad, conv.window.dims);
   check_grad_output(function, grad, conv.output(conv.problem()), grad_batched);
@@ -129,6 +179,7 @@ py::tuple conv_backward(const std::string& function, const py::array& grad_outpu
 }  // namespace
 
 void register_conv(py::module_& module) {
+  py::class_<Weights>(module, "Weights").def(py::init(&prepare));
   module.def("conv_forward", &conv_forward);
   module.def("conv_backward", &conv_backward);
 }

@@ -22,6 +22,10 @@ void register_runtime(py::module_& module) {
     check("set_num_threads", fastconv_set_num_threads(n));
   });
   module.def("release_memory", &fastconv_release_memory);
+  module.def("peak_flops", [](const std::string& dtype) {
+    const py::gil_scoped_release release;
+    return fastconv_peak_flops(dtype == "float64" ? FASTCONV_FLOAT64 : FASTCONV_FLOAT32);
+  });
   module.def("set_poison", [](bool on) { fastconv_set_poison(on); });
   if (!fastconv_isa()) throw py::import_error(fastconv_last_error());
 }

@@ -14,6 +14,10 @@ struct ProblemDeleter {
 struct PlanDeleter {
   void operator()(fastconv_plan* plan) const { fastconv_plan_destroy(plan); }
 };
+struct WeightsDeleter {
+  void operator()(fastconv_weights* weights) const { fastconv_weights_destroy(weights); }
+};
+using WeightsHandle = std::unique_ptr<fastconv_weights, WeightsDeleter>;
 using Problem = std::unique_ptr<fastconv_problem, ProblemDeleter>;
 using Plan = std::unique_ptr<fastconv_plan, PlanDeleter>;
 

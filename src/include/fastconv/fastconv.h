@@ -61,6 +61,27 @@ typedef enum fastconv_padding {
   FASTCONV_PADDING_FULL = 4        /* dilation * (kernel - 1) on both sides; not for pooling */
 } fastconv_padding;
 
+/* What computes a convolution. Each gives the same sums; "auto" takes the one that its model of
+ * the machine finds cheapest, by the shape of one image. */
+typedef enum fastconv_algorithm {
+  FASTCONV_ALGORITHM_AUTO = 0,
+  FASTCONV_ALGORITHM_DIRECT = 1, /* vectors of pixels */
+  FASTCONV_ALGORITHM_IM2COL = 2, /* an explicit matrix and a matrix product */
+  FASTCONV_ALGORITHM_TILED = 3   /* vectors of output channels */
+} fastconv_algorithm;
+
+/* What is done to the finished sum, in the same pass. */
+typedef enum fastconv_activation {
+  FASTCONV_ACTIVATION_NONE = 0,
+  FASTCONV_ACTIVATION_RELU = 1,
+  FASTCONV_ACTIVATION_RELU6 = 2,
+  FASTCONV_ACTIVATION_LEAKY_RELU = 3, /* x > 0 ? x : activation_slope * x */
+  FASTCONV_ACTIVATION_SIGMOID = 4,
+  FASTCONV_ACTIVATION_TANH = 5,
+  FASTCONV_ACTIVATION_SILU = 6,      /* x * sigmoid(x) */
+  FASTCONV_ACTIVATION_HARD_SWISH = 7 /* x * min(max(x + 3, 0), 6) / 6 */
+} fastconv_activation;
+
 typedef enum fastconv_pool_kind { FASTCONV_POOL_MAX = 0, FASTCONV_POOL_AVG = 1 } fastconv_pool_kind;
 
 /* What a convolution is. Arrays are ordered (N, C, spatial...), weights (out, in / groups,
@@ -75,6 +96,9 @@ typedef struct fastconv_conv_desc {
   fastconv_padding padding;
   int64_t pad_before[3], pad_after[3];
   const int64_t *input_strides, *weight_strides, *output_strides;
+  fastconv_algorithm algorithm;   /* of forward and input gradient */
+  fastconv_activation activation; /* of forward and, for transposed convolution, input gradient */
+  double activation_slope;
 } fastconv_conv_desc;
 
 /* What a pooling is. Padding is at most half the kernel on each side; it never wins a maximum. */
@@ -95,17 +119,22 @@ typedef struct fastconv_pool_desc {
 
 /* The memory of one execution. A gradient has the strides of what it is the gradient of.
  *
- *   convolution  forward          input, weight, bias (or NULL)      -> output
- *                backward input   grad_output, weight                -> grad_input
+ *   convolution  forward          input, weight, bias, residual      -> output
+ *                backward input   grad_output, weight, bias, residual -> grad_input
  *                backward weight  grad_output, input                 -> grad_weight, grad_bias
  *                                                                       (either may be NULL)
  *   pooling      forward          input                  -> output, indices (max; or NULL)
  *                backward input   grad_output, indices (max)         -> grad_input
  *
+ * Bias and residual may be NULL; the residual has the shape and strides of what is written and is
+ * added before the activation. Backward input with a bias is the forward pass of a transposed
+ * convolution. Prepared weights, where given, are used instead of `weight`.
  * Indices are flat within one channel's plane; -1 marks a window without a single element. */
+typedef struct fastconv_weights fastconv_weights;
 typedef struct fastconv_buffers {
   size_t size; /* sizeof(fastconv_buffers) */
-  const void *input, *weight, *bias, *grad_output;
+  const void *input, *weight, *bias, *residual, *grad_output;
+  const fastconv_weights *prepared;
   void *output, *grad_input, *grad_weight, *grad_bias;
   int64_t *indices;
 } fastconv_buffers;
@@ -129,6 +158,29 @@ FASTCONV_API void fastconv_plan_destroy(fastconv_plan *plan);
 FASTCONV_API fastconv_status fastconv_execute(const fastconv_plan *plan,
                                               const fastconv_buffers *buffers);
 
+/* Weights for many executions: a private copy that each plan's first execution packs once, in the
+ * order its kernels read. Of the description dtype, channels, groups, kernel and weight_strides
+ * count, and must be those of the plans that use it. Any number of threads may use one object. */
+FASTCONV_API fastconv_status fastconv_weights_create(const fastconv_conv_desc *desc,
+                                                     const void *weight,
+                                                     fastconv_weights **weights);
+FASTCONV_API void fastconv_weights_destroy(fastconv_weights *weights);
+
+/* What a convolution's plan chose, forward or input gradient. */
+typedef struct fastconv_plan_info {
+  size_t size;           /* sizeof(fastconv_plan_info) */
+  const char *isa;       /* static */
+  char algorithm[16];    /* "direct", "im2col" or "tiled" */
+  char blocking[192];    /* register tile, block of outputs, chunk of input channels */
+  int32_t threads;       /* of an execution now */
+  int64_t tasks;         /* independent pieces of work */
+  int64_t workspace_bytes, weight_bytes; /* scratch memory; packed weights */
+  double flop, bytes;    /* multiplications and additions; operands and result, each once */
+  double cycles[4];      /* the model's estimate, by fastconv_algorithm; 0: none */
+} fastconv_plan_info;
+FASTCONV_API fastconv_status fastconv_plan_describe(const fastconv_plan *plan,
+                                                    fastconv_plan_info *info);
+
 /* The message of the calling thread's last failure; valid until its next call. */
 FASTCONV_API const char *fastconv_last_error(void);
 
@@ -151,6 +203,10 @@ FASTCONV_API const char *fastconv_executed_isa(void);
 /* Threads of a call: at first what OpenMP says (OMP_NUM_THREADS). */
 FASTCONV_API fastconv_status fastconv_set_num_threads(int n);
 FASTCONV_API int fastconv_get_num_threads(void);
+
+/* Multiply-adds in registers on all threads, in floating-point operations a second, by running
+ * them for some milliseconds: what no kernel can exceed. */
+FASTCONV_API double fastconv_peak_flops(fastconv_dtype dtype);
 
 /* Aligned memory from the pool that also serves the library's workspaces; NULL when refused.
  * Freed blocks are kept for the next call, up to a bound; fastconv_release_memory gives them

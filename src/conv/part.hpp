@@ -1,0 +1,96 @@
+// One part of a correlation's outputs, those that meet their input through the same taps, and what
+// an algorithm has to offer to compute it:
+//
+//   output(n, oc, o) = activation(bias(oc) + residual(n, oc, o)
+//                      + sum over ic, taps of input(n, ic, o meets tap) * weight(oc, ic, tap))
+//
+// A part never changes once made. Its tasks write disjoint outputs and never share a sum, so that
+// results do not depend on who runs them.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "kernels/table.hpp"
+#include "plan/shape.hpp"
+#include "plan/split.hpp"
+#include "plan/taps.hpp"
+
+namespace fastconv {
+
+struct CorrelationShape {
+  std::int64_t n, g, ic, oc;  // channels are counted in one group
+  Strides input;
+  Strides weight;             // (oc, ic, taps), from group to group: weight_group
+  std::int64_t weight_group;
+  Strides output;             // the residual's too
+  std::int64_t outputs[3];    // of each axis, over all parts
+};
+
+// The taps of each axis through which a part's outputs meet their input.
+struct PartAxes {
+  TapAxis depth, height, width;
+
+  std::int64_t taps() const {
+    return static_cast<std::int64_t>(depth.taps.size() * height.taps.size() * width.taps.size());
+  }
+  std::int64_t outputs() const { return depth.output * height.output * width.output; }
+};
+
+template <class T>
+struct CorrelationArrays {
+  const T* input;
+  const T* bias;      // or null
+  const T* residual;  // or null
+  T* output;
+  Epilogue<T> epilogue;
+};
+
+// How a part's work is cut for one execution.
+struct Tasks {
+  std::int64_t count;
+  std::int64_t workspace;  // elements for each thread
+  Split groups;            // of the tiles of output channels
+};
+
+// What a plan tells of a part.
+struct PartInfo {
+  std::string algorithm, blocking;
+};
+
+template <class T>
+class Part {
+ public:
+  virtual ~Part() = default;
+
+  // Elements of the packed weights, and how many independent pieces make them.
+  virtual std::int64_t packed_size() const = 0;
+  virtual std::int64_t packings() const = 0;
+  virtual void pack(std::int64_t packing, const T* weight, T* packed) const = 0;
+  // Names the layout of the packed weights: equal for parts that can share them.
+  virtual std::string packed_format() const = 0;
+
+  // At least `wanted` of them, where the output channels allow it.
+  virtual Tasks tasks(std::int64_t wanted) const = 0;
+  virtual void run(std::int64_t task, const Tasks& tasks, const CorrelationArrays<T>& arrays,
+                   const T* packed, T* workspace) const = 0;
+
+  // Estimated cycles for one image.
+  virtual double cost() const = 0;
+  virtual PartInfo info() const = 0;
+};
+
+template <class T>
+using PartPtr = std::unique_ptr<const Part<T>>;
+
+template <class T>
+PartPtr<T> make_direct(const Kernels<T>& kernels, const CorrelationShape& shape,
+                       const PartAxes& axes);
+template <class T>
+PartPtr<T> make_tiled(const Kernels<T>& kernels, const CorrelationShape& shape,
+                      const PartAxes& axes);
+template <class T>
+PartPtr<T> make_im2col(const Kernels<T>& kernels, const CorrelationShape& shape,
+                       const PartAxes& axes);
+
+}  // namespace fastconv

@@ -1,0 +1,177 @@
+// The direct algorithm's tile: MR output channels x NV vectors of pixels. Home of inputs with few
+// channels and of wide images: no lane is lost to the number of output channels.
+//
+// weights: [ic][tap][MR]      sums: [MR][pixel, with the gaps between rows]
+#pragma once
+
+#include "conv/strip_part.hpp"
+#include "plan/machine.hpp"
+
+namespace fastconv {
+
+template <class T>
+class PixelMethod {
+ public:
+  static constexpr const char* kName = "direct";
+
+  static std::int64_t chunk_channels(const CorrelationShape&, const PartAxes& axes) {
+    return std::max<std::int64_t>(1, kChunkTaps / std::max<std::int64_t>(axes.taps(), 1));
+  }
+
+  PixelMethod(const Kernels<T>& kernels, const CorrelationShape& shape, const PartAxes& axes,
+              std::int64_t channels)
+      : kernels_(kernels),
+        shape_(shape),
+        axes_(axes),
+        layout_(axes.depth, axes.height, axes.width, static_cast<double>(shape.oc)),
+        in_place_(can_read_in_place()),
+        pitch_(in_place_ ? axes.height.step * shape.input.axis[1] : layout_.pitch),
+        channels_(channels) {
+    const Index most = kMaxTileVectors * kernels.lanes;
+    const Index pixels = (layout_.rows.largest() - 1) * pitch_ + layout_.columns.largest();
+    sum_stride_ = (pixels + most - 1) / most * most;
+    for (std::int64_t ic = 0; ic < channels; ++ic)
+      if (in_place_)
+        for_each_tap([&](Index offset) { offset_.push_back(ic * shape.input.channel + offset); });
+      else
+        for (Index offset : layout_.offset) offset_.push_back(ic * layout_.channel + offset);
+  }
+
+  const StripLayout& layout() const { return layout_; }
+  std::int64_t unit() const { return 1; }
+  std::int64_t tile_units() const { return kernels_.tile_rows; }
+  std::int64_t images() const { return 1; }
+  bool in_place() const { return in_place_; }
+  Index origin(const Block& block) const {
+    const Strides& stride = shape_.input;
+    return block.depth * axes_.depth.step * stride.axis[0] +
+           block.row * axes_.height.step * stride.axis[1] + block.column * stride.axis[2];
+  }
+
+  std::int64_t strip_size(std::int64_t channels) const {
+    return channels * layout_.channel + kMaxTileVectors * kernels_.lanes;
+  }
+  std::int64_t sum_size(std::int64_t rows) const { return rows * sum_stride_; }
+
+  void pack(const T* source, const Block& block, std::int64_t channels, T* strip) const {
+    for (std::int64_t ic = 0; ic < channels; ++ic)
+      layout_.pack(kernels_, source + ic * shape_.input.channel, shape_.input.axis, block, T{0},
+                   strip + ic * layout_.channel);
+  }
+
+  void pack_weight(const T* source, std::int64_t rows, std::int64_t, std::int64_t channels,
+                   T* target) const {
+    const Strides& stride = shape_.weight;
+    for (std::int64_t ic = 0; ic < channels; ++ic)
+      for (const Tap& d : axes_.depth.taps)
+        for (const Tap& h : axes_.height.taps)
+          for (const Tap& w : axes_.width.taps) {
+            const T* from = source + ic * stride.channel + d.kernel * stride.axis[0] +
+                            h.kernel * stride.axis[1] + w.kernel * stride.axis[2];
+            for (std::int64_t m = 0; m < rows; ++m) *target++ = from[m * stride.outer];
+          }
+  }
+
+  // In place nothing may be read behind the last pixel: the last tile is moved back to end there,
+  // and so are its sums in the end.
+  void accumulate(const StripSource<T>& source, const T* weight, std::int64_t rows, bool add,
+                  T* sum) const {
+    const Index lanes = kernels_.lanes;
+    const Index pixels = (source.block.rows - 1) * pitch_ + source.block.columns;
+    const Split tiles((pixels + lanes - 1) / lanes, kernels_.tile_vectors[rows]);
+    TileArgs<T> args{source.pixels, offset_.data(), source.channels * axes_.taps(), weight, sum,
+                     sum_stride_,   add};
+    for (std::int64_t tile = 0; tile < tiles.parts; ++tile) {
+      const Index first = tiles.begin(tile) * lanes, count = tiles.size(tile) * lanes;
+      const Index excess = in_place_ ? std::max<Index>(0, first + count - pixels) : 0;
+      args.strip = source.pixels + first - excess;
+      args.sum = sum + first;
+      kernels_.tile[rows][tiles.size(tile)](args);
+    }
+  }
+
+  void store(const StoreChannelsArgs<T>& args, const Block& block) const {
+    const Index lanes = kernels_.lanes;
+    const std::int64_t rows = args.width;
+    const Index pixels = (block.rows - 1) * pitch_ + block.columns;
+    const Split tiles((pixels + lanes - 1) / lanes, kernels_.tile_vectors[rows]);
+    const Index first = tiles.begin(tiles.parts - 1) * lanes;
+    const Index count = tiles.size(tiles.parts - 1) * lanes;
+    const Index excess = in_place_ ? first + count - pixels : 0;
+    for (std::int64_t m = 0; m < rows; ++m) {
+      T* sum = const_cast<T*>(args.sum) + m * sum_stride_;
+      if (excess > 0) std::copy(sum + first, sum + first + count, sum + first - excess);
+      const Index at = m * args.channel_stride;
+      kernels_.store({sum, pitch_, args.rows, args.columns, args.target + at, args.row_stride,
+                      args.column_stride, args.bias ? args.bias[m] : T{0},
+                      args.residual ? args.residual + at : nullptr, args.epilogue});
+    }
+  }
+
+  // Cycles for one k of all pixels of an image.
+  double cost(std::int64_t rows) const {
+    double all = 0;
+    const auto blocks = layout_.blocks();
+    const Index lanes = kernels_.lanes;
+    const Index pixels = (layout_.rows.largest() - 1) * pitch_ + layout_.columns.largest();
+    const Split tiles((pixels + lanes - 1) / lanes, kernels_.tile_vectors[rows]);
+    for (std::int64_t tile = 0; tile < tiles.parts; ++tile)
+      all += tile_cycles(tiles.size(tile), rows);
+    return all * static_cast<double>(blocks);
+  }
+  double pack_cost() const {
+    if (in_place_) return 0;
+    return copy_cycles(shape_.input.axis[2] * axes_.width.step) *
+           static_cast<double>(layout_.channel * layout_.blocks());
+  }
+  double store_cost() const {
+    const bool rows = axes_.width.stride * shape_.output.axis[2] == 1;
+    return (rows ? 0.2 : 1.2) * static_cast<double>(axes_.outputs());
+  }
+
+  std::string blocking() const {
+    return std::to_string(kernels_.tile_rows) + " output channels x " +
+           std::to_string(kernels_.tile_vectors[kernels_.tile_rows] * kernels_.lanes) +
+           " pixels in registers, " + std::to_string(layout_.rows.largest()) + " x " +
+           std::to_string(layout_.columns.largest()) + " outputs a block";
+  }
+
+ private:
+  // One chunk of the sum: short enough that a tile's weights (512 x 8 floats) stay in the first
+  // cache and the strip in a part of the second.
+  static constexpr std::int64_t kChunkTaps = 512;
+
+  // Without padding and gaps between columns, if blocks are as wide as the widest tile.
+  bool can_read_in_place() const {
+    if (axes_.taps() == 0 || !layout_.inside() || axes_.width.step * shape_.input.axis[2] != 1)
+      return false;
+    const Index pitch = axes_.height.step * shape_.input.axis[1];
+    if (layout_.rows.largest() > 1 && (pitch < layout_.columns.largest() ||
+                                       pitch * 8 > layout_.columns.largest() * 9))
+      return false;
+    const Index rows = layout_.rows.size(layout_.rows.parts - 1);
+    const Index columns = layout_.columns.size(layout_.columns.parts - 1);
+    return (rows - 1) * pitch + columns >= kMaxTileVectors * kernels_.lanes;
+  }
+
+  template <class Body>
+  void for_each_tap(const Body& body) const {
+    const std::int64_t(&stride)[3] = shape_.input.axis;
+    for (const Tap& d : axes_.depth.taps)
+      for (const Tap& h : axes_.height.taps)
+        for (const Tap& w : axes_.width.taps)
+          body(d.offset * stride[0] + h.offset * stride[1] + w.offset * stride[2]);
+  }
+
+  const Kernels<T>& kernels_;
+  CorrelationShape shape_;
+  PartAxes axes_;
+  StripLayout layout_;
+  bool in_place_;
+  Index pitch_;       // from row to row of pixels
+  std::int64_t channels_;
+  Index sum_stride_;
+  std::vector<Index> offset_;  // of each channel and tap of a chunk
+};
+
+}  // namespace fastconv

@@ -1,0 +1,168 @@
+// A part computed over strips: for each block of outputs and group of output channels, the input
+// channels are taken in chunks; a chunk's strip is packed once and meets the weights of one tile
+// of output channels after the other. Method is how a tile is laid out and summed:
+//
+//   conv/pixel_method.hpp    vectors of pixels, one broadcast weight      the direct algorithm
+//   conv/channel_method.hpp  vectors of output channels, one broadcast pixel       the tiled one
+#pragma once
+
+#include "conv/part.hpp"
+#include "plan/strip.hpp"
+
+namespace fastconv {
+
+// The pixels that a method sums over: a strip, or the caller's own memory where that serves.
+template <class T>
+struct StripSource {
+  const T* pixels;
+  const Block& block;
+  std::int64_t channels;
+};
+
+template <class T, class Method>
+class StripPart final : public Part<T> {
+ public:
+  StripPart(const Kernels<T>& kernels, const CorrelationShape& shape, const PartAxes& axes)
+      : shape_(shape),
+        taps_(axes.taps()),
+        chunks_(shape.ic, Method::chunk_channels(shape, axes)),
+        method_(kernels, shape, axes, chunks_.largest()),
+        tiles_((shape.oc - 1) / method_.unit() + 1, method_.tile_units()),
+        images_(shape.n, method_.images()),
+        image_strip_(method_.in_place() ? 0 : method_.strip_size(chunks_.largest())),
+        image_sum_(method_.sum_size(tiles_.largest())) {}
+
+  // [group][tile][ic chunk][method's own order]
+  std::int64_t packed_size() const override { return shape_.g * packed_group(); }
+  std::int64_t packings() const override { return shape_.g * tiles_.parts * chunks_.parts; }
+  void pack(std::int64_t packing, const T* weight, T* packed) const override {
+    const std::int64_t chunk = packing % chunks_.parts;
+    const std::int64_t tile = packing / chunks_.parts % tiles_.parts;
+    const std::int64_t g = packing / chunks_.parts / tiles_.parts;
+    const std::int64_t first = tiles_.begin(tile) * method_.unit();
+    const std::int64_t units = tiles_.size(tile);
+    method_.pack_weight(weight + g * shape_.weight_group + first * shape_.weight.outer +
+                            chunks_.begin(chunk) * shape_.weight.channel,
+                        std::min(units * method_.unit(), shape_.oc - first), units,
+                        chunks_.size(chunk), packed + weight_offset(g, tile, chunk));
+  }
+  std::string packed_format() const override {
+    std::string format = Method::kName;
+    const TapAxis* axes[] = {&layout().depth, &layout().height, &layout().width};
+    for (const TapAxis* axis : axes)
+      for (const Tap& tap : axis->taps) format += (&tap == axis->taps.data() ? "/" : ",") +
+                                                  std::to_string(tap.kernel);
+    return format + "/" + std::to_string(chunks_.parts);
+  }
+
+  Tasks tasks(std::int64_t wanted) const override {
+    const std::int64_t other = images_.parts * shape_.g * layout().blocks();
+    const std::int64_t all = chunks_.parts > 1 ? kSumBytes / bytes(method_.images() * image_sum_)
+                                               : tiles_.parts;
+    const std::int64_t fewest = (wanted - 1) / std::max<std::int64_t>(other, 1) + 1;
+    const Split groups(tiles_.parts, std::min(all, tiles_.parts / fewest));
+    const std::int64_t sums = chunks_.parts > 1 ? groups.largest() : 1;
+    return {other * groups.parts,
+            images_.largest() * (image_strip_ + sums * image_sum_) + 2 * kSlack, groups};
+  }
+
+  void run(std::int64_t task, const Tasks& tasks, const CorrelationArrays<T>& arrays,
+           const T* packed, T* workspace) const override {
+    const Block block = layout().block(task % layout().blocks());
+    task /= layout().blocks();
+    const std::int64_t group = task % tasks.groups.parts;
+    task /= tasks.groups.parts;
+    const std::int64_t g = task % shape_.g, image = task / shape_.g;
+    const std::int64_t first = images_.begin(image), images = images_.size(image);
+    T* const strip = workspace;
+    T* const sum = workspace + images_.largest() * image_strip_ + kSlack;
+
+    for (std::int64_t chunk = 0; chunk < chunks_.parts; ++chunk) {
+      const std::int64_t channels = chunks_.size(chunk);
+      const T* source = arrays.input + first * shape_.input.outer +
+                        (g * shape_.ic + chunks_.begin(chunk)) * shape_.input.channel;
+      for (std::int64_t i = 0; i < images && !method_.in_place(); ++i)
+        method_.pack(source + i * shape_.input.outer, block, channels, strip + i * image_strip_);
+      for (std::int64_t t = 0; t < tasks.groups.size(group); ++t) {
+        const std::int64_t tile = tasks.groups.begin(group) + t, units = tiles_.size(tile);
+        const T* weight = packed + weight_offset(g, tile, chunk);
+        T* const own = sum + (chunks_.parts > 1 ? t : 0) * images * image_sum_;
+        for (std::int64_t i = 0; i < images; ++i) {
+          const T* pixels = method_.in_place()
+                                ? source + i * shape_.input.outer + method_.origin(block)
+                                : strip + i * image_strip_;
+          method_.accumulate({pixels, block, channels}, weight, units, chunk > 0,
+                             own + i * image_sum_);
+        }
+        if (chunk + 1 < chunks_.parts) continue;
+        const std::int64_t unit = tiles_.begin(tile) * method_.unit();
+        for (std::int64_t i = 0; i < images; ++i)
+          store(arrays, block, first + i, g, unit, std::min(units * method_.unit(),
+                                                            shape_.oc - unit),
+                units, own + i * image_sum_);
+      }
+    }
+  }
+
+  double cost() const override {
+    double all = 0;
+    for (std::int64_t tile = 0; tile < tiles_.parts; ++tile) all += method_.cost(tiles_.size(tile));
+    return static_cast<double>(shape_.g) *
+           (all * static_cast<double>(shape_.ic * taps_) +
+            method_.pack_cost() * static_cast<double>(shape_.ic) +
+            method_.store_cost() * static_cast<double>(shape_.oc));
+  }
+
+  PartInfo info() const override {
+    return {Method::kName,
+            method_.blocking() + ", " + std::to_string(chunks_.largest()) + " input channels at a "
+            "time, " + (method_.in_place() ? "read in place" : "copied to strips")};
+  }
+
+ private:
+  // The unfinished sums of a task, at most.
+  static constexpr std::int64_t kSumBytes = 512 << 10;
+  // Vectors that kernels read or write past an end.
+  static constexpr std::int64_t kSlack = 256;
+
+  static std::int64_t bytes(std::int64_t count) {
+    return count * static_cast<std::int64_t>(sizeof(T));
+  }
+  const StripLayout& layout() const { return method_.layout(); }
+
+  std::int64_t packed_group() const {
+    return ((shape_.oc - 1) / method_.unit() + 1) * method_.unit() * shape_.ic * taps_;
+  }
+  std::int64_t weight_offset(std::int64_t g, std::int64_t tile, std::int64_t chunk) const {
+    return g * packed_group() + method_.unit() * taps_ *
+                                    (tiles_.begin(tile) * shape_.ic +
+                                     tiles_.size(tile) * chunks_.begin(chunk));
+  }
+
+  void store(const CorrelationArrays<T>& arrays, const Block& block, std::int64_t n,
+             std::int64_t g, std::int64_t channel, std::int64_t channels, std::int64_t units,
+             T* sum) const {
+    const Strides& stride = shape_.output;
+    const TapAxis &d = layout().depth, &h = layout().height, &w = layout().width;
+    const Index at = n * stride.outer + (g * shape_.oc + channel) * stride.channel +
+                     (d.start + block.depth * d.stride) * stride.axis[0] +
+                     (h.start + block.row * h.stride) * stride.axis[1] +
+                     (w.start + block.column * w.stride) * stride.axis[2];
+    method_.store({sum, units * method_.unit(), channels, block.rows, block.columns,
+                   arrays.output + at, stride.channel, h.stride * stride.axis[1],
+                   w.stride * stride.axis[2],
+                   arrays.bias ? arrays.bias + g * shape_.oc + channel : nullptr,
+                   arrays.residual ? arrays.residual + at : nullptr, arrays.epilogue},
+                  block);
+  }
+
+  CorrelationShape shape_;
+  std::int64_t taps_;
+  Split chunks_;  // of the input channels, into strips
+  Method method_;
+  Split tiles_;   // of the output channels, in units, into register tiles
+  Split images_;  // of the batch, into those that a task does together
+  std::int64_t image_strip_, image_sum_;
+};
+
+}  // namespace fastconv

@@ -1,0 +1,218 @@
+// The register tile of the tiled convolution, MR pixels x NV vectors of output channels, and what
+// brings operands into its layout and sums out of it.
+#pragma once
+
+#include "kernels/epilogue.hpp"
+#include "kernels/simd.hpp"
+#include "kernels/table.hpp"
+
+namespace fastconv::FASTCONV_ISA {
+namespace {
+
+// The accumulators, NV vectors of weights and one broadcast pixel.
+constexpr int channel_pixels(int vectors) {
+  const int most = (kRegisters - 1) / vectors - 1;
+  return most < kMaxChannelPixels ? most : kMaxChannelPixels;
+}
+
+// With either step known to be 1 the addresses of all pixels come from few registers (117
+// GFLOP/s; 107 with both unknown).
+template <class T, int MR, int NV, bool ChannelsLast>
+FASTCONV_INLINE void channel_sums(const ChannelTileArgs<T>& args, Vec<T> (&sum)[MR][NV]) {
+  const Index pixel_step = ChannelsLast ? args.pixel_step : 1;
+  const Index channel_step = ChannelsLast ? 1 : args.channel_step;
+  const T* weight = args.weight;
+  for (Index t = 0; t < args.taps; ++t) {
+    const T* pixels = args.pixels + args.offset[t];
+    for (Index c = 0; c < args.channels; ++c, pixels += channel_step, weight += NV * kLanes<T>) {
+      Vec<T> channel[NV];
+      FASTCONV_UNROLL
+      for (int v = 0; v < NV; ++v) channel[v] = load(weight + v * kLanes<T>);
+      FASTCONV_UNROLL
+      for (int m = 0; m < MR; ++m) {
+        const Vec<T> pixel = broadcast(pixels[m * pixel_step]);
+        FASTCONV_UNROLL
+        for (int v = 0; v < NV; ++v) sum[m][v] += pixel * channel[v];
+      }
+    }
+  }
+}
+
+template <class T, int MR, int NV>
+void channel_tile(const ChannelTileArgs<T>& args) {
+  Vec<T> sum[MR][NV];
+  FASTCONV_UNROLL
+  for (int m = 0; m < MR; ++m) {
+    FASTCONV_UNROLL
+    for (int v = 0; v < NV; ++v)
+      sum[m][v] = args.accumulate ? load(args.sum + (m * NV + v) * kLanes<T>) : Vec<T>{};
+  }
+  if (args.pixel_step == 1)
+    channel_sums<T, MR, NV, false>(args, sum);
+  else
+    channel_sums<T, MR, NV, true>(args, sum);
+  FASTCONV_UNROLL
+  for (int m = 0; m < MR; ++m) {
+    FASTCONV_UNROLL
+    for (int v = 0; v < NV; ++v) store(args.sum + (m * NV + v) * kLanes<T>, sum[m][v]);
+  }
+}
+
+// A square of lanes x lanes elements at a time, where there is a whole one.
+template <class T>
+void pack_weight(const PackWeightArgs<T>& args) {
+  constexpr Index N = kLanes<T>;
+  const Index depth = args.channels * args.taps;
+  for (Index first = 0; first < args.width; first += N) {
+    const T* source = args.source + first * args.row_stride;
+    const Index rows = args.rows - first < N ? args.rows - first : N;
+    T* const target = args.target + first;
+    Index channel = 0, tap = 0;
+    const auto next = [&] {
+      T* const place = target + (tap * args.channels + channel) * args.width;
+      if (++tap == args.taps) tap = 0, ++channel;
+      return place;
+    };
+    Index k = 0;
+    for (; k + N <= depth; k += N) {
+      Vec<T> square[N];
+      FASTCONV_UNROLL
+      for (Index r = 0; r < N; ++r)
+        square[r] = r < rows ? load(source + r * args.row_stride + k) : Vec<T>{};
+      transpose_square<T>(square);
+      FASTCONV_UNROLL
+      for (Index j = 0; j < N; ++j) store(next(), square[j]);
+    }
+    for (; k < depth; ++k) {
+      T* const place = next();
+      for (Index r = 0; r < N; ++r) place[r] = r < rows ? source[r * args.row_stride + k] : T{0};
+    }
+  }
+}
+
+template <class T>
+void pack_pixels(const PackPixelsArgs<T>& args) {
+  T* target = args.target;
+  const auto zeros = [&](Index pixels) {
+    std::memset(target, 0, static_cast<std::size_t>(pixels * args.width) * sizeof(T));
+    target += pixels * args.width;
+  };
+  const bool in_one = args.column_stride == args.channels && args.width == args.channels;
+  for (Index r = 0; r < args.rows; ++r) {
+    const T* row = args.source + r * args.row_stride;
+    zeros(args.before);
+    if (in_one) {
+      cover<T>(args.columns * args.channels, [&](auto lanes, Index i) {
+        store(target + i, load<T, decltype(lanes)::value>(row + i));
+      });
+      target += args.columns * args.width;
+    } else {
+      for (Index i = 0; i < args.columns; ++i, row += args.column_stride, target += args.width)
+        cover<T>(args.channels, [&](auto lanes, Index c) {
+          store(target + c, load<T, decltype(lanes)::value>(row + c));
+        });
+    }
+    zeros(args.after);
+  }
+}
+
+// Channels that stand side by side in the target.
+template <class T>
+FASTCONV_INLINE void store_pixels(const StoreChannelsArgs<T>& args) {
+  const T* sum = args.sum;
+  for (Index row = 0; row < args.rows; ++row)
+    for (Index column = 0; column < args.columns; ++column, sum += args.width) {
+      const Index at = row * args.row_stride + column * args.column_stride;
+      cover<T>(args.channels, [&](auto lanes, Index c) {
+        constexpr Index N = decltype(lanes)::value;
+        Part<T, N> vector = load<T, N>(sum + c);
+        if (args.bias) vector += load<T, N>(args.bias + c);
+        store(args.target + at + c,
+              finish<T, N>(vector, args.residual ? args.residual + at + c : nullptr,
+                           args.epilogue));
+      });
+    }
+}
+
+// Pixels that stand side by side in the target: the sums of lanes x lanes are transposed.
+template <class T>
+FASTCONV_INLINE void store_planes(const StoreChannelsArgs<T>& args, const T* sum, Index first_channel,
+                                  Index columns, Index at) {
+  constexpr Index N = kLanes<T>;
+  const Index channels = args.channels - first_channel < N ? args.channels - first_channel : N;
+  const T* bias = args.bias ? args.bias + first_channel : nullptr;
+  const auto plane = [&](Index c) { return at + (first_channel + c) * args.channel_stride; };
+  cover<T>(columns, [&](auto lanes, Index i) {
+    constexpr Index M = decltype(lanes)::value;
+    Vec<T> square[N];
+    FASTCONV_UNROLL
+    for (Index p = 0; p < N; ++p)
+      square[p] = p < M ? load(sum + (i + p) * args.width + first_channel) : Vec<T>{};
+    transpose_square<T>(square);
+    alignas(kVectorBytes) T line[N][N];
+    if (M < N || channels < N) {
+      FASTCONV_UNROLL
+      for (Index c = 0; c < N; ++c) store(line[c], square[c]);
+      for (Index c = 0; c < channels; ++c) {
+        Part<T, M> vector = load<T, M>(line[c]);
+        if (bias) vector += bias[c];
+        const Index place = plane(c) + i;
+        store(args.target + place,
+              finish<T, M>(vector, args.residual ? args.residual + place : nullptr, args.epilogue));
+      }
+    } else {
+      FASTCONV_UNROLL
+      for (Index c = 0; c < N; ++c) {
+        const Index place = plane(c) + i;
+        if (bias) square[c] += bias[c];
+        store(args.target + place,
+              finish<T, N>(square[c], args.residual ? args.residual + place : nullptr,
+                           args.epilogue));
+      }
+    }
+  });
+}
+
+template <class T>
+void store_channels(const StoreChannelsArgs<T>& args) {
+  if (args.channel_stride == 1) return store_pixels(args);
+  if (args.column_stride == 1) {
+    const bool flat = args.row_stride == args.columns;
+    const Index rows = flat ? 1 : args.rows, columns = flat ? args.rows * args.columns : args.columns;
+    for (Index c = 0; c < args.channels; c += kLanes<T>)
+      for (Index row = 0; row < rows; ++row)
+        store_planes(args, args.sum + row * columns * args.width, c, columns,
+                     row * args.row_stride);
+    return;
+  }
+  const T* sum = args.sum;
+  for (Index row = 0; row < args.rows; ++row)
+    for (Index column = 0; column < args.columns; ++column, sum += args.width)
+      for (Index c = 0; c < args.channels; ++c) {
+        const Index at = row * args.row_stride + column * args.column_stride + c * args.channel_stride;
+        const Part<T, 1> value = load<T, 1>(sum + c) + (args.bias ? args.bias[c] : T{0});
+        args.target[at] =
+            finish<T, 1>(value, args.residual ? args.residual + at : nullptr, args.epilogue)[0];
+      }
+}
+
+// As many independent sums as hide the latency of the machines at hand.
+constexpr int kPeakSums = kRegisters == 32 ? 24 : 12;
+
+template <class T>
+void peak(Index rounds, T* sink) {
+  Vec<T> sum[kPeakSums];
+  FASTCONV_UNROLL
+  for (int i = 0; i < kPeakSums; ++i) sum[i] = broadcast(sink[i]);
+  const Vec<T> a = broadcast(sink[0]), b = broadcast(sink[1]);
+  for (Index round = 0; round < rounds; ++round) {
+    FASTCONV_UNROLL
+    for (int i = 0; i < kPeakSums; ++i) sum[i] = sum[i] * a + b;
+    asm volatile("" ::: "memory");
+  }
+  FASTCONV_UNROLL
+  for (int i = 0; i < kPeakSums; ++i) store(sink + i * kLanes<T>, sum[i]);
+}
+
+}  // namespace
+}  // namespace fastconv::FASTCONV_ISA
