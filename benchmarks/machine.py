@@ -34,11 +34,11 @@ def describe() -> Machine:
     return Machine(_cpu(), _core.isa(), fastconv.get_num_threads(), _blas())
 
 
-def matmul_peak(size: int = 1024, rounds: int = 50) -> float:
-    """Flop a second of NumPy's float32 matrix product, the best of some, on as many threads as
+def matmul_peak(size: int = 1024, rounds: int = 50, dtype: str = "float32") -> float:
+    """Flop a second of NumPy's matrix product, the best of some, on as many threads as
     fastconv uses: the stand-in for a measurement of the machine's own peak.
     """
-    a = np.ones((size, size), np.float32)
+    a = np.ones((size, size), dtype)
     b, out = a.copy(), a.copy()
     seconds = []
     with threadpool_limits(fastconv.get_num_threads(), user_api="blas"):

@@ -163,7 +163,7 @@ template <class T>
 double measure_peak(const Kernels<T>& kernels) {
   using Clock = std::chrono::steady_clock;
   constexpr Index kRounds = 200000;  // some milliseconds
-  constexpr int kRepeats = 9;
+  constexpr int kRepeats = 40;
   const int threads = get_num_threads();
   const std::int64_t sums = kernels.peak_step * kernels.lanes;
   const Buffer<T> sink(static_cast<std::size_t>(threads * sums));

@@ -83,6 +83,13 @@ class Part {
 template <class T>
 using PartPtr = std::unique_ptr<const Part<T>>;
 
+// The algorithms serve every problem; what they are made of, some of them, or null.
+template <class T>
+PartPtr<T> make_rows(const Kernels<T>& kernels, const CorrelationShape& shape,
+                     const PartAxes& axes);
+template <class T>
+PartPtr<T> make_planes(const Kernels<T>& kernels, const CorrelationShape& shape,
+                       const PartAxes& axes);
 template <class T>
 PartPtr<T> make_direct(const Kernels<T>& kernels, const CorrelationShape& shape,
                        const PartAxes& axes);

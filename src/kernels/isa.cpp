@@ -2,7 +2,9 @@
 #include "kernels/channels.hpp"
 #include "kernels/dot.hpp"
 #include "kernels/outer.hpp"
+#include "kernels/plane_tile.hpp"
 #include "kernels/pool.hpp"
+#include "kernels/row_tile.hpp"
 #include "kernels/rows.hpp"
 #include "kernels/tile.hpp"
 
@@ -64,6 +66,14 @@ constexpr void add_channel_tiles(Kernels<T>& kernels) {
   }
 }
 
+template <class T, int MR>
+constexpr void add_plane_tiles(Kernels<T>& kernels) {
+  if constexpr (MR > 0) {
+    kernels.plane_tile[MR] = plane_tile<T, MR>;
+    add_plane_tiles<T, MR - 1>(kernels);
+  }
+}
+
 template <class T>
 constexpr Kernels<T> make_kernels() {
   Kernels<T> kernels{};
@@ -74,6 +84,8 @@ constexpr Kernels<T> make_kernels() {
   add_dots<T, kDotRows, dot_columns(kDotRows)>(kernels);
   add_outers<T, outer_rows(kMaxOuterVectors), kMaxOuterVectors>(kernels);
   add_channel_tiles<T, channel_pixels(kMaxChannelVectors), kMaxChannelVectors>(kernels);
+  kernels.row_tile = row_tile_of<T>;
+  add_plane_tiles<T, kMaxPlanePixels>(kernels);
   kernels.pack_weight = pack_weight<T>;
   kernels.pack_pixels = pack_pixels<T>;
   kernels.store_channels = store_channels<T>;

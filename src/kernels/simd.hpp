@@ -8,6 +8,10 @@
 #include <cstdint>
 #include <cstring>
 
+#if defined(__AVX512F__) || defined(__AVX2__)
+#include <immintrin.h>
+#endif
+
 #include "kernels/table.hpp"
 
 #if defined(__clang__)
@@ -85,6 +89,51 @@ FASTCONV_INLINE Part<T, N> shuffle(Part<T, N> a, Part<T, N> b, Part<Mask<T>, N> 
   return result;
 #else
   return __builtin_shuffle(a, b, index);
+#endif
+}
+
+// The lanes from `first` up to, not including, `last` of what stands at `source`, zero elsewhere;
+// nothing else is read. Narrow images are loaded by nothing else: the instructions pay.
+template <class T>
+FASTCONV_INLINE Vec<T> load_between(const T* source, Index first, Index last) {
+  first = first < 0 ? 0 : first;
+  last = last > kLanes<T> ? kLanes<T> : last;
+  Vec<T> vector{};
+  if (first >= last) return vector;
+#if defined(__AVX512F__)
+  const auto mask = static_cast<std::uint32_t>((1U << last) - (1U << first));
+  if constexpr (sizeof(T) == 4)
+    return reinterpret_cast<Vec<T>>(_mm512_maskz_loadu_ps(static_cast<__mmask16>(mask), source));
+  else
+    return reinterpret_cast<Vec<T>>(_mm512_maskz_loadu_pd(static_cast<__mmask8>(mask), source));
+#elif defined(__AVX2__)
+  Vec<Mask<T>> lane;
+  FASTCONV_UNROLL
+  for (Index i = 0; i < kLanes<T>; ++i) lane[i] = static_cast<Mask<T>>(i);
+  const auto mask = reinterpret_cast<__m256i>((lane >= static_cast<Mask<T>>(first)) &
+                                              (lane < static_cast<Mask<T>>(last)));
+  if constexpr (sizeof(T) == 4)
+    return reinterpret_cast<Vec<T>>(_mm256_maskload_ps(source, mask));
+  else
+    return reinterpret_cast<Vec<T>>(_mm256_maskload_pd(source, mask));
+#else
+  for (Index i = first; i < last; ++i) vector[i] = source[i];
+  return vector;
+#endif
+}
+
+// The first `count` lanes, and nothing else is written.
+template <class T>
+FASTCONV_INLINE void store_first(T* target, Vec<T> vector, Index count) {
+  if (count >= kLanes<T>) return store(target, vector);
+#if defined(__AVX512F__)
+  const auto mask = static_cast<std::uint32_t>((1U << count) - 1);
+  if constexpr (sizeof(T) == 4)
+    _mm512_mask_storeu_ps(target, static_cast<__mmask16>(mask), reinterpret_cast<__m512>(vector));
+  else
+    _mm512_mask_storeu_pd(target, static_cast<__mmask8>(mask), reinterpret_cast<__m512d>(vector));
+#else
+  std::memcpy(target, &vector, static_cast<std::size_t>(count) * sizeof(T));
 #endif
 }
 

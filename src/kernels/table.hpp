@@ -21,6 +21,12 @@ constexpr int kMaxOuterVectors = 3;  // NV: vectors of their output channels
 constexpr int kMaxChannelPixels = 14;  // MR: pixels of a register tile whose vectors are channels
 constexpr int kMaxChannelVectors = 2;  // NV: its vectors of output channels
 
+// Register tiles over rows (kernels/row_tile.hpp): R output rows of each of OC channels.
+constexpr int kRowTileSizes[] = {1, 2, 4, 7};
+constexpr int kRowTileChannels[] = {1, 2, 4};
+constexpr int kRowTileKernels[] = {3, 5, 7};
+constexpr int kMaxPlanePixels = 8;  // MR: pixels of a depthwise tile of channel vectors
+
 enum class Activation { none, relu, relu6, leaky_relu, sigmoid, tanh, silu, hard_swish };
 
 // What is done to a finished sum: output = activation(sum + bias + residual).
@@ -142,6 +148,40 @@ struct PackPixelsArgs {
   Index width;
 };
 
+// target(o, r, x) = activation(bias[o] + residual(o, r, x) + sum over planes p, kw, kh of
+//     row(p, r * S + kh)[x * S + kw * dilation - pad] * weight[((p * KW + kw) * KH + kh) * OC + o])
+// where row(p, j) is rows[p * J + j], J = (R - 1) * S + KH, and what lies outside of it counts as 0.
+template <class T>
+struct RowTileArgs {
+  const T* const* rows;
+  Index planes, taps, dilation, pad;  // taps: KW
+  Index width;                        // of a row
+  const T* weight;
+  T* target;
+  Index channel_stride, row_stride, columns;
+  const T* bias;      // or null
+  const T* residual;  // strides as the target's, or null
+  Epilogue<T> epilogue;
+};
+template <class T>
+using RowTile = void (*)(const RowTileArgs<T>&);
+
+// target[p * target_step + c] = activation(bias[c] + residual[p * target_step + c] + sum over taps
+// t of pixels[offset[t] + p * pixel_step + c] * weight[t * channels + c]), for MR pixels p and all
+// channels c; or, with `tap`, over the taps tap[t].
+template <class T>
+struct PlaneTileArgs {
+  const T* pixels;
+  const Index *offset, *tap;
+  Index taps, pixel_step, channels;
+  const T* weight;
+  T* target;
+  Index target_step;
+  const T* bias;      // or null
+  const T* residual;  // or null
+  Epilogue<T> epilogue;
+};
+
 // target(c, row, column) = activation(sum[(row * columns + column) * width + c] + bias[c] +
 // residual(c, row, column))
 template <class T>
@@ -180,6 +220,9 @@ struct Kernels {
   int channel_pixels[kMaxChannelVectors + 1];  // largest MR for each NV
 
   void (*channel_tile[kMaxChannelPixels + 1][kMaxChannelVectors + 1])(const ChannelTileArgs<T>&);
+  // The row tile of OC channels, R rows, KH and stride S; null where there is none.
+  RowTile<T> (*row_tile)(int channels, int rows, int kernel, int stride);
+  void (*plane_tile[kMaxPlanePixels + 1])(const PlaneTileArgs<T>&);
   void (*pack_weight)(const PackWeightArgs<T>&);
   void (*pack_pixels)(const PackPixelsArgs<T>&);
   void (*store_channels)(const StoreChannelsArgs<T>&);

@@ -1,0 +1,81 @@
+"""PyTorch in inference mode, on tensors made beforehand: contiguous, or channels-last."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Any
+
+import torch
+from checks import Array
+from torch.nn import functional as F
+
+from .contestant import Call, Contestant, Options, UnavailableError, conv_operands, pool_operands
+from .problems import ConvProblem, PoolProblem
+
+aten = torch.ops.aten
+
+
+class Torch(Contestant):
+    def __init__(self, options: Options) -> None:
+        super().__init__(options)
+        self.version = torch.__version__
+        torch.set_num_threads(options.threads)
+
+    def conv(self, problem: ConvProblem) -> dict[str, Call]:
+        x, w, b, gy = map(self._tensor, conv_operands(problem))
+        how = (problem.stride, problem.padding, problem.dilation)
+        after = problem.output_padding
+        if problem.gradient:
+            mask = [problem.gradient == part for part in ("input", "weight", "bias")]
+            arguments = (*how, problem.transposed, after, problem.groups, mask)
+            part = mask.index(True)
+            backward = aten.convolution_backward.default
+            return {"aten": lambda: backward(gy, x, w, [problem.out_channels], *arguments)[part]}
+        if problem.transposed:
+            transpose = getattr(F, f"conv_transpose{problem.dims}d")
+            order = (problem.stride, problem.padding, after, problem.groups, problem.dilation)
+            return {"functional": lambda: transpose(x, w, b, *order)}
+        convolve = getattr(F, f"conv{problem.dims}d")
+        return {"functional": lambda: convolve(x, w, b, *how, problem.groups)}
+
+    def pool(self, problem: PoolProblem) -> dict[str, Call]:
+        x, gy = map(self._tensor, pool_operands(problem))
+        kernel, stride, padding = (
+            (n, n) for n in (problem.kernel, problem.stride, problem.padding)
+        )
+        if not problem.gradient:
+            forward = getattr(F, f"{problem.kind}_pool2d")
+            return {"functional": lambda: forward(x, kernel, stride, padding)}
+        if problem.kind == "avg":
+            average = aten.avg_pool2d_backward.default
+            rest = (kernel, stride, padding, False, True, None)
+            return {"aten": lambda: average(gy, x, *rest)}
+        maximum = aten.max_pool2d_with_indices_backward.default
+        _, indices = F.max_pool2d(x, kernel, stride, padding, return_indices=True)
+        window = (kernel, stride, padding, (1, 1), False)
+        return {"aten": lambda: maximum(gy, x, *window, indices)}
+
+    def as_array(self, result: Any) -> Array:
+        return result.numpy()  # type: ignore[no-any-return]
+
+    def mode(self) -> AbstractContextManager[Any]:
+        return torch.inference_mode()
+
+    def _tensor(self, array: Array) -> torch.Tensor:
+        return torch.from_numpy(array)
+
+
+class TorchChannelsLast(Torch):
+    """Images and weights with the channels last in memory."""
+
+    def conv(self, problem: ConvProblem) -> dict[str, Call]:
+        if problem.dims == 1:
+            raise UnavailableError("PyTorch has no channels-last memory in 1-D")
+        return super().conv(problem)
+
+    def _tensor(self, array: Array) -> torch.Tensor:
+        tensor = torch.from_numpy(array)
+        formats = {4: torch.channels_last, 5: torch.channels_last_3d}
+        if array.ndim in formats:
+            return tensor.to(memory_format=formats[array.ndim])
+        return tensor

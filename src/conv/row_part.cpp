@@ -1,0 +1,220 @@
+// The direct algorithm over rows, for groups and images with few channels: register tiles of
+// output rows read the caller's image itself (kernels/row_tile.hpp), so that nothing is copied.
+//
+// weights: [g][block of OC output channels][ic][kd][kw][kh][OC]
+#include <array>
+
+#include "conv/part.hpp"
+#include "plan/machine.hpp"
+
+namespace fastconv {
+namespace {
+
+// Rows that one tile reads, of all input channels and depths.
+constexpr std::int64_t kMostRows = 256;
+
+// The taps of an axis in the order of the input.
+std::vector<Tap> ascending(const TapAxis& axis) {
+  std::vector<Tap> taps = axis.taps;
+  std::sort(taps.begin(), taps.end(),
+            [](const Tap& a, const Tap& b) { return a.offset < b.offset; });
+  return taps;
+}
+
+// The step from tap to tap, 0 where it is not one.
+std::int64_t tap_step(const std::vector<Tap>& taps) {
+  if (taps.size() == 1) return 1;
+  const std::int64_t step = taps[1].offset - taps[0].offset;
+  for (std::size_t i = 1; i < taps.size(); ++i)
+    if (taps[i].offset - taps[i - 1].offset != step) return 0;
+  return step;
+}
+
+struct RowTiling {
+  int channels = 0, rows = 0, kernel = 0, stride = 0;
+  double cycles = 0;  // for a vector of columns, of all rows and output channels, a plane and kw
+};
+
+template <class T>
+class RowPart final : public Part<T> {
+ public:
+  RowPart(const Kernels<T>& kernels, const CorrelationShape& shape, const PartAxes& axes,
+          const RowTiling& tiling)
+      : kernels_(kernels),
+        shape_(shape),
+        axes_(axes),
+        height_(ascending(axes.height)),
+        width_(ascending(axes.width)),
+        tiling_(tiling),
+        planes_(shape.ic * static_cast<std::int64_t>(axes.depth.taps.size())),
+        row_tiles_((axes.height.output - 1) / tiling.rows + 1),
+        oc_blocks_(shape.oc / tiling.channels) {}
+
+  // What serves this problem, with no rows if nothing does.
+  static RowTiling tiling(const Kernels<T>& kernels, const CorrelationShape& shape,
+                          const PartAxes& axes) {
+    RowTiling best;
+    const bool rows = shape.input.axis[2] == 1 && shape.output.axis[2] * axes.width.stride == 1;
+    if (!rows || axes.taps() == 0) return best;
+    const std::vector<Tap> height = ascending(axes.height);
+    const std::int64_t step = tap_step(ascending(axes.width));
+    if (step == 0 || axes.width.step > 2 || height.size() > 16) return best;
+    const bool dense = tap_step(height) == 1 && axes.height.step == axes.width.step;
+    const auto kernel = static_cast<int>(height.size());
+    const auto stride = static_cast<int>(axes.width.step);
+    for (int channels : kRowTileChannels)
+      for (int tile : kRowTileSizes) {
+        if (shape.oc % channels || tile > axes.height.output || (tile > 1 && !dense)) continue;
+        const std::int64_t read = (tile - 1) * stride + kernel;
+        const std::int64_t planes = shape.ic * static_cast<std::int64_t>(axes.depth.taps.size());
+        if (planes * read > kMostRows) continue;
+        if (!kernels.row_tile(channels, tile, kernel, stride)) continue;
+        const double cycles =
+            static_cast<double>((axes.height.output - 1) / tile + 1) *
+            static_cast<double>(shape.oc / channels) *
+            std::max(static_cast<double>(channels * tile * kernel),
+                     static_cast<double>(read * stride) * 1.5 + channels * kernel * 0.5);
+        if (best.rows == 0 || cycles < best.cycles)
+          best = {channels, tile, kernel, stride, cycles};
+      }
+    return best;
+  }
+
+  std::int64_t packed_size() const override { return shape_.g * shape_.oc * weights(); }
+  std::int64_t packings() const override { return shape_.g; }
+  void pack(std::int64_t g, const T* weight, T* packed) const override {
+    const Strides& stride = shape_.weight;
+    T* target = packed + g * shape_.oc * weights();
+    const T* source = weight + g * shape_.weight_group;
+    for (std::int64_t oc = 0; oc < shape_.oc; oc += tiling_.channels)
+      for (std::int64_t ic = 0; ic < shape_.ic; ++ic)
+        for (const Tap& d : axes_.depth.taps)
+          for (const Tap& w : width_)
+            for (const Tap& h : height_)
+              for (std::int64_t o = oc; o < oc + tiling_.channels; ++o)
+                *target++ = source[o * stride.outer + ic * stride.channel +
+                                   d.kernel * stride.axis[0] + h.kernel * stride.axis[1] +
+                                   w.kernel * stride.axis[2]];
+  }
+  std::string packed_format() const override {
+    std::string format = "rows/" + std::to_string(tiling_.channels);
+    for (const auto* taps : {&axes_.depth.taps, &height_, &width_})
+      for (const Tap& tap : *taps)
+        format += (&tap == taps->data() ? "/" : ",") + std::to_string(tap.kernel);
+    return format;
+  }
+
+  // Groups are here of units: one row tile of one block of output channels and one depth.
+  Tasks tasks(std::int64_t wanted) const override {
+    const std::int64_t units =
+        shape_.n * shape_.g * oc_blocks_ * axes_.depth.output * row_tiles_;
+    const auto cycles = static_cast<std::int64_t>(unit_cycles()) + 1;
+    const std::int64_t most = std::min(kTaskCycles / cycles, units / std::max<std::int64_t>(
+                                                                         wanted, 1));
+    const Split groups(units, most);
+    return {groups.parts, axes_.width.input, groups};
+  }
+
+  void run(std::int64_t task, const Tasks& tasks, const CorrelationArrays<T>& arrays,
+           const T* packed, T* zeros) const override {
+    std::fill_n(zeros, axes_.width.input, T{0});
+    const RowTile<T> tile =
+        kernels_.row_tile(tiling_.channels, tiling_.rows, tiling_.kernel, tiling_.stride);
+    std::array<const T*, kMostRows> rows;
+    for (std::int64_t i = 0; i < tasks.groups.size(task); ++i) {
+      std::int64_t unit = tasks.groups.begin(task) + i;
+      const std::int64_t row_tile = unit % row_tiles_;
+      unit /= row_tiles_;
+      const std::int64_t od = unit % axes_.depth.output;
+      unit /= axes_.depth.output;
+      const std::int64_t block = unit % oc_blocks_;
+      unit /= oc_blocks_;
+      const std::int64_t g = unit % shape_.g, n = unit / shape_.g;
+      // The last tile goes back to end with the image.
+      const std::int64_t oh = std::min(row_tile * tiling_.rows,
+                                       axes_.height.output - tiling_.rows);
+      find_rows(arrays.input + n * shape_.input.outer + g * shape_.ic * shape_.input.channel, od,
+                oh, zeros, rows.data());
+      const std::int64_t channel = g * shape_.oc + block * tiling_.channels;
+      const Strides& stride = shape_.output;
+      const Index at =
+          n * stride.outer + channel * stride.channel +
+          (axes_.depth.start + od * axes_.depth.stride) * stride.axis[0] +
+          (axes_.height.start + oh * axes_.height.stride) * stride.axis[1] +
+          axes_.width.start * stride.axis[2];
+      tile({rows.data(), planes_, static_cast<Index>(width_.size()), tap_step(width_),
+            -width_[0].offset, axes_.width.input, packed + channel * weights(),
+            arrays.output + at, stride.channel, axes_.height.stride * stride.axis[1],
+            axes_.width.output, arrays.bias ? arrays.bias + channel : nullptr,
+            arrays.residual ? arrays.residual + at : nullptr, arrays.epilogue});
+    }
+  }
+
+  double cost() const override {
+    return static_cast<double>(shape_.g * oc_blocks_ * axes_.depth.output * row_tiles_) *
+           unit_cycles();
+  }
+  PartInfo info() const override {
+    return {"direct", std::to_string(tiling_.rows) + " rows x " + std::to_string(kernels_.lanes) +
+                          " columns x " + std::to_string(tiling_.channels) +
+                          " output channels in registers, read in place"};
+  }
+
+ private:
+  // A task's: long against what it takes to hand it out.
+  static constexpr std::int64_t kTaskCycles = 100000;
+
+  std::int64_t weights() const {  // of one output channel
+    return planes_ * static_cast<std::int64_t>(height_.size() * width_.size());
+  }
+  double unit_cycles() const {
+    const auto vectors = static_cast<double>((axes_.width.output - 1) / kernels_.lanes + 1);
+    return vectors * (static_cast<double>(planes_) * static_cast<double>(width_.size()) *
+                          tiling_.cycles / static_cast<double>(row_tiles_ * oc_blocks_) +
+                      4.0 * tiling_.rows * tiling_.channels);
+  }
+
+  void find_rows(const T* image, std::int64_t od, std::int64_t oh, const T* zeros,
+                 const T** rows) const {
+    const Strides& stride = shape_.input;
+    const std::int64_t read = (tiling_.rows - 1) * tiling_.stride + tiling_.kernel;
+    for (std::int64_t ic = 0; ic < shape_.ic; ++ic)
+      for (const Tap& d : axes_.depth.taps) {
+        const std::int64_t z = od * axes_.depth.step + d.offset;
+        for (std::int64_t j = 0; j < read; ++j) {
+          const std::int64_t offset = tiling_.rows == 1
+                                          ? height_[static_cast<std::size_t>(j)].offset
+                                          : height_[0].offset + j;
+          const std::int64_t y = oh * axes_.height.step + offset;
+          const bool inside = z >= 0 && z < axes_.depth.input && y >= 0 && y < axes_.height.input;
+          *rows++ = inside ? image + ic * stride.channel + z * stride.axis[0] + y * stride.axis[1]
+                           : zeros;
+        }
+      }
+  }
+
+  const Kernels<T>& kernels_;
+  CorrelationShape shape_;
+  PartAxes axes_;
+  std::vector<Tap> height_, width_;
+  RowTiling tiling_;
+  std::int64_t planes_;  // input channels x depths of the kernel
+  std::int64_t row_tiles_, oc_blocks_;
+};
+
+}  // namespace
+
+template <class T>
+PartPtr<T> make_rows(const Kernels<T>& kernels, const CorrelationShape& shape,
+                     const PartAxes& axes) {
+  const RowTiling tiling = RowPart<T>::tiling(kernels, shape, axes);
+  if (tiling.rows == 0) return nullptr;
+  return std::make_unique<RowPart<T>>(kernels, shape, axes, tiling);
+}
+
+template PartPtr<float> make_rows(const Kernels<float>&, const CorrelationShape&,
+                                  const PartAxes&);
+template PartPtr<double> make_rows(const Kernels<double>&, const CorrelationShape&,
+                                   const PartAxes&);
+
+}  // namespace fastconv
