@@ -170,6 +170,14 @@ ConvShape make_shape(const fastconv_conv_desc& desc) {
   shape.ic = desc.in_channels / desc.groups;
   shape.oc = desc.out_channels / desc.groups;
   common.fill(shape.axis, false);
+  for (int i = 0; i < common.dims; ++i) {
+    Axis& axis = shape.axis[3 - common.dims + i];
+    if (desc.output[i] == 0) continue;
+    if (desc.output[i] < 0 || desc.output[i] > axis.output)
+      invalid("output is " + tuple(desc.output, common.dims) + " (wanted at most " +
+              to_string(axis.output) + " in dimension " + to_string(i) + ", or 0)");
+    axis.output = desc.output[i];
+  }
   const Axis &d = shape.axis[0], &h = shape.axis[1], &w = shape.axis[2];
   count("input", {desc.batch, desc.in_channels, d.input, h.input, w.input});
   count("weight", {desc.out_channels, shape.ic, d.kernel, h.kernel, w.kernel});

@@ -10,6 +10,8 @@
 namespace fastconv {
 namespace {
 
+// What a tile's rows may take to be loaded again from the first cache.
+constexpr std::int64_t kFirstCache = 24 << 10;
 // Rows that one tile reads, of all input channels and depths.
 constexpr std::int64_t kMostRows = 256;
 
@@ -69,11 +71,16 @@ class RowPart final : public Part<T> {
         const std::int64_t planes = shape.ic * static_cast<std::int64_t>(axes.depth.taps.size());
         if (planes * read > kMostRows) continue;
         if (!kernels.row_tile(channels, tile, kernel, stride)) continue;
+        // A vector across cache lines takes two cycles to load, out of the second cache more; one
+        // of every second element is two and a shuffle.
+        const std::int64_t bytes =
+            planes * read * axes.width.input * static_cast<std::int64_t>(sizeof(T));
+        const double load = (stride == 1 ? 2 : 5) * (bytes > kFirstCache ? 2.5 : 1);
         const double cycles =
             static_cast<double>((axes.height.output - 1) / tile + 1) *
             static_cast<double>(shape.oc / channels) *
             std::max(static_cast<double>(channels * tile * kernel),
-                     static_cast<double>(read * stride) * 1.5 + channels * kernel * 0.5);
+                     static_cast<double>(read) * load + channels * kernel * 0.5);
         if (best.rows == 0 || cycles < best.cycles)
           best = {channels, tile, kernel, stride, cycles};
       }

@@ -43,7 +43,8 @@ FASTCONV_INLINE void row_sums(const RowTileArgs<T>& args, Index first, Vec<T> (&
       }
       FASTCONV_UNROLL
       for (int j = 0; j < J; ++j) {
-        const Vec<T> x = load_row<T, S, Inside>(rows[j], first + kw * args.dilation, args.width);
+        Vec<T> x = load_row<T, S, Inside>(rows[j], first + kw * args.dilation, args.width);
+        FASTCONV_KEEP(x);
         FASTCONV_UNROLL
         for (int r = 0; r < R; ++r) {
           const int kh = j - r * S;

@@ -19,6 +19,17 @@
 #else
 #define FASTCONV_UNROLL _Pragma("GCC unroll 32")
 #endif
+// Keeps a loaded vector in its register: GCC would load it again for each of its uses, and a vector
+// that crosses a cache line takes two cycles to load.
+#if defined(__AVX512F__)
+#define FASTCONV_KEEP(vector) asm("" : "+v"(vector))
+#elif defined(__x86_64__)
+#define FASTCONV_KEEP(vector) asm("" : "+x"(vector))
+#elif defined(__aarch64__)
+#define FASTCONV_KEEP(vector) asm("" : "+w"(vector))
+#else
+#define FASTCONV_KEEP(vector)
+#endif
 #define FASTCONV_INLINE inline __attribute__((always_inline))
 
 namespace fastconv::FASTCONV_ISA {

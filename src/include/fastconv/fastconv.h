@@ -96,6 +96,7 @@ typedef struct fastconv_conv_desc {
   fastconv_padding padding;
   int64_t pad_before[3], pad_after[3];
   const int64_t *input_strides, *weight_strides, *output_strides;
+  int64_t output[3]; /* where not 0: compute only so many outputs, fewer than fit */
   fastconv_algorithm algorithm;   /* of forward and input gradient */
   fastconv_activation activation; /* of forward and, for transposed convolution, input gradient */
   double activation_slope;
