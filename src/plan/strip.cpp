@@ -27,7 +27,7 @@ StripLayout::StripLayout(const TapAxis& depth_axis, const TapAxis& height_axis,
       rows(height.output, std::max<std::int64_t>(1, block_pixels / std::min(width.output,
                                                                             block_pixels))),
       columns(width.output, block_pixels),
-      depth_slots_(depth, 1, rows_of_weights == kUnfold ? kUnfold : 0),
+      depth_slots_(depth, 1, kUnfold),  // a block has one depth, a slot one plane
       height_slots_(height, rows.largest(), rows_of_weights == kUnfold ? kUnfold : 0),
       width_slots_(width, columns.largest(), uses(rows_of_weights)) {
   pitch = width_slots_.length;
