@@ -19,31 +19,14 @@ class ChannelMethod {
   }
 
   ChannelMethod(const Kernels<T>& kernels, const CorrelationShape& shape, const PartAxes& axes,
-                std::int64_t channels)
+                std::int64_t)
       : kernels_(kernels),
         shape_(shape),
         axes_(axes),
-        layout_(axes.depth, axes.height, axes.width,
-                axes.width.output < kNarrow ? static_cast<double>(shape.oc) : 0),
-        channels_last_(shape.ic > 1 && shape.input.channel == 1),
-        in_place_(can_read_in_place()) {
-    const Strides& stride = shape.input;
-    pixel_step_ = channels_last_ ? apart(channels) : 1;
-    channel_step_ = channels_last_ ? 1 : apart(layout_.channel);
-    row_step_ = layout_.pitch * pixel_step_;
-    if (in_place_) {
-      pixel_step_ = axes.width.step * stride.axis[2];
-      channel_step_ = stride.channel;
-      row_step_ = axes.height.step * stride.axis[1];
-      for (const Tap& d : axes.depth.taps)
-        for (const Tap& h : axes.height.taps)
-          for (const Tap& w : axes.width.taps)
-            offset_.push_back(d.offset * stride.axis[0] + h.offset * stride.axis[1] +
-                              w.offset * stride.axis[2]);
-    } else {
-      for (Index offset : layout_.offset) offset_.push_back(offset * pixel_step_);
-    }
-  }
+        layout_(axes.depth, axes.height, axes.width, 0),
+        inside_(layout_.inside()),
+        pixel_step_(axes.width.step * shape.input.axis[2]),
+        row_step_(axes.height.step * shape.input.axis[1]) {}
 
   const StripLayout& layout() const { return layout_; }
   std::int64_t unit() const { return kernels_.lanes; }
@@ -52,31 +35,22 @@ class ChannelMethod {
   std::int64_t images() const {
     return layout_.blocks() > 1 ? 1 : std::max<std::int64_t>(1, kImagePixels / axes_.outputs());
   }
-  bool in_place() const { return in_place_; }
+  bool in_place() const { return true; }
   Index origin(const Block& block) const {
     const Strides& stride = shape_.input;
-    return block.depth * axes_.depth.step * stride.axis[0] +
-           block.row * axes_.height.step * stride.axis[1] +
-           block.column * axes_.width.step * stride.axis[2];
+    return block.depth * axes_.depth.step * stride.axis[0] + block.row * row_step_ +
+           block.column * pixel_step_;
   }
 
-  std::int64_t strip_size(std::int64_t channels) const {
-    return (channels_last_ ? layout_.channel * pixel_step_ : channels * channel_step_) +
-           2 * kernels_.lanes;
+  // The taps of a row.
+  std::int64_t strip_size(std::int64_t) const {
+    return axes_.taps() * static_cast<std::int64_t>(sizeof(ChannelTap) / sizeof(T));
   }
   std::int64_t sum_size(std::int64_t units) const {
     return layout_.rows.largest() * layout_.columns.largest() * units * kernels_.lanes;
   }
 
-  void pack(const T* source, const Block& block, std::int64_t channels, T* strip) const {
-    const Strides& stride = shape_.input;
-    if (channels_last_)
-      return layout_.pack_pixels(kernels_, source, stride.axis, block, channels, pixel_step_,
-                                 strip);
-    for (std::int64_t ic = 0; ic < channels; ++ic)
-      layout_.pack(kernels_, source + ic * stride.channel, stride.axis, block, T{0},
-                   strip + ic * channel_step_);
-  }
+  void pack(const T*, const Block&, std::int64_t, T*) const {}
 
   void pack_weight(const T* source, std::int64_t rows, std::int64_t units, std::int64_t channels,
                    T* target) const {
@@ -98,18 +72,28 @@ class ChannelMethod {
 
   void accumulate(const StripSource<T>& source, const T* weight, std::int64_t units, bool add,
                   T* sum) const {
-    const Run run = run_of(source.block);
-    const Split tiles(run.pixels, kernels_.channel_pixels[units]);
+    const Block& block = source.block;
+    const bool flat = inside_ && row_step_ == block.columns * pixel_step_;
+    const std::int64_t rows = flat ? 1 : block.rows;
+    const std::int64_t columns = flat ? block.rows * block.columns : block.columns;
+    const Split tiles(columns, kernels_.channel_pixels[units]);
     const Index width = units * kernels_.lanes;
-    ChannelTileArgs<T> args{nullptr,       offset_.data(), axes_.taps(), source.channels,
-                            channel_step_, pixel_step_,    weight,       sum,
-                            add};
-    for (std::int64_t row = 0; row < run.rows; ++row)
+    auto* const taps = reinterpret_cast<ChannelTap*>(source.scratch);
+    ChannelTileArgs<T> args{nullptr, taps,   0,   source.channels, shape_.input.channel,
+                            pixel_step_, weight, sum, add};
+    for (std::int64_t row = 0; row < rows; ++row) {
+      const Index each = find_taps(block.depth, block.row + row, taps);
       for (std::int64_t tile = 0; tile < tiles.parts; ++tile) {
-        args.pixels = source.pixels + row * row_step_ + tiles.begin(tile) * pixel_step_;
-        args.sum = sum + (row * run.pixels + tiles.begin(tile)) * width;
-        kernels_.channel_tile[tiles.size(tile)][units](args);
+        const std::int64_t first = tiles.begin(tile), pixels = tiles.size(tile);
+        args.pixels = source.pixels + row * row_step_ + first * pixel_step_;
+        args.sum = sum + (row * columns + first) * width;
+        if (inside_)
+          add_taps(args, taps, each * static_cast<Index>(axes_.width.taps.size()), 0, pixels,
+                   units);
+        else
+          add_columns(args, taps, each, block.column + first, pixels, units);
       }
+    }
   }
 
   void store(const StoreChannelsArgs<T>& args, const Block&) const {
@@ -118,18 +102,16 @@ class ChannelMethod {
 
   double cost(std::int64_t units) const {
     double all = 0;
-    const Run run = run_of({0, 0, 0, layout_.rows.largest(), layout_.columns.largest()});
-    const Split tiles(run.pixels, kernels_.channel_pixels[units]);
+    const bool flat = inside_ && row_step_ == layout_.columns.largest() * pixel_step_;
+    const std::int64_t rows = flat ? 1 : layout_.rows.largest();
+    const Split tiles(layout_.rows.largest() * layout_.columns.largest() / rows,
+                      kernels_.channel_pixels[units]);
     for (std::int64_t tile = 0; tile < tiles.parts; ++tile)
       all += tile_cycles(units, tiles.size(tile));
-    return all * static_cast<double>(run.rows * layout_.blocks());
+    return all * static_cast<double>(rows * layout_.blocks()) * share_of(axes_.depth) *
+           share_of(axes_.height) * share_of(axes_.width);
   }
-  double pack_cost() const {
-    if (in_place_) return 0;
-    const double each =
-        channels_last_ ? 0.15 : copy_cycles(shape_.input.axis[2] * axes_.width.step);
-    return each * static_cast<double>(layout_.channel * layout_.blocks());
-  }
+  double pack_cost() const { return 0; }
   double store_cost() const {
     const bool pixels = shape_.output.channel == 1;
     const bool rows = axes_.width.stride * shape_.output.axis[2] == 1;
@@ -147,33 +129,88 @@ class ChannelMethod {
   // One chunk of the sum: a tile's weights (640 x 32 floats) and the strip stay in the second
   // cache.
   static constexpr std::int64_t kChunkTaps = 640;
-  // Below, rows are too short to fill a tile, and worth a copy for each tap that leaves no gaps.
-  static constexpr std::int64_t kNarrow = 6;
   static constexpr std::int64_t kImagePixels = 512;
 
-  // Rows of pixels without gaps; one, where the block has none.
-  struct Run {
-    std::int64_t rows, pixels;
+  // Writes the taps of an output row that meet the image, width by width, and returns how many
+  // there are of each width.
+  Index find_taps(std::int64_t od, std::int64_t oh, ChannelTap* target) const {
+    const std::int64_t(&stride)[3] = shape_.input.axis;
+    Index count = 0, w_index = 0;
+    for (const Tap& w : axes_.width.taps) {
+      Index index = w_index++;
+      count = 0;
+      for (const Tap& d : axes_.depth.taps)
+        for (const Tap& h : axes_.height.taps) {
+          if (meets(axes_.depth, od, d) && meets(axes_.height, oh, h)) {
+            *target++ = {d.offset * stride[0] + h.offset * stride[1] + w.offset * stride[2], index};
+            ++count;
+          }
+          index += static_cast<Index>(axes_.width.taps.size());
+        }
+    }
+    return count;
+  }
+  static bool meets(const TapAxis& axis, std::int64_t output, const Tap& tap) {
+    const std::int64_t i = output * axis.step + tap.offset;
+    return i >= 0 && i < axis.input;
+  }
+  // Of all pairs of output and tap, those that meet the image.
+  static double share_of(const TapAxis& axis) {
+    double met = 0;
+    for (const Tap& tap : axis.taps) {
+      const Range range = met_by(axis, tap, 0, axis.output);
+      met += static_cast<double>(range.end - range.begin);
+    }
+    return axis.taps.empty() ? 1
+                             : met / static_cast<double>(axis.output) /
+                                   static_cast<double>(axis.taps.size());
+  }
+
+  // The outputs of [begin, end) that meet the image through a tap.
+  struct Range {
+    std::int64_t begin, end;
   };
-  Run run_of(const Block& block) const {
-    if (row_step_ == block.columns * pixel_step_) return {1, block.rows * block.columns};
-    return {block.rows, block.columns};
+  static Range met_by(const TapAxis& axis, const Tap& tap, std::int64_t begin, std::int64_t end) {
+    if (tap.offset < 0) begin = std::max(begin, (-tap.offset - 1) / axis.step + 1);
+    const std::int64_t room = axis.input - 1 - tap.offset;
+    end = room < 0 ? begin : std::min(end, room / axis.step + 1);
+    return {begin, std::max(begin, end)};
   }
 
-  // Steps that are multiples of a page would meet in few sets of the caches.
-  static Index apart(Index step) {
-    constexpr Index kLine = 64 / static_cast<Index>(sizeof(T));
-    return step % (16 * kLine) == 0 ? step + kLine : step;
+  void add_taps(ChannelTileArgs<T> args, const ChannelTap* taps, Index count, std::int64_t pixel,
+                std::int64_t pixels, std::int64_t units) const {
+    args.tap = taps;
+    args.taps = count;
+    args.pixels += pixel * pixel_step_;
+    args.sum += pixel * units * kernels_.lanes;
+    kernels_.channel_tile[pixels][units](args);
   }
 
-  // Where nothing is padding and one channel's or pixel's neighbours are the next element; copied
-  // all the same where taps use an element often, or pixels stand a page apart.
-  bool can_read_in_place() const {
-    constexpr Index kPage = 4096 / static_cast<Index>(sizeof(T));
-    if (axes_.taps() != 1 || !layout_.inside()) return false;
-    const Index step = axes_.width.step * shape_.input.axis[2];
-    if (channels_last_) return step % kPage != 0;
-    return step == 1 && shape_.input.channel % kPage != 0;
+  // Near the image's sides: first the widths that all pixels meet, then the others for those that
+  // do.
+  void add_columns(ChannelTileArgs<T> args, const ChannelTap* taps, Index each,
+                   std::int64_t column, std::int64_t pixels, std::int64_t units) const {
+    const std::vector<Tap>& widths = axes_.width.taps;
+    const auto range = [&](std::size_t w) {
+      return met_by(axes_.width, widths[w], column, column + pixels);
+    };
+    const auto all = [&](std::size_t w) {
+      const Range met = range(w);
+      return met.end - met.begin == pixels;
+    };
+    std::size_t first = 0, last = widths.size();
+    while (first < last && !all(first)) ++first;
+    while (last > first && !all(last - 1)) --last;
+    add_taps(args, taps + static_cast<Index>(first) * each,
+             static_cast<Index>(last - first) * each, 0, pixels, units);
+    args.accumulate = true;
+    for (std::size_t w = 0; w < widths.size(); ++w) {
+      if (w >= first && w < last) continue;
+      const Range met = range(w);
+      if (met.begin < met.end && each > 0)
+        add_taps(args, taps + static_cast<Index>(w) * each, each, met.begin - column,
+                 met.end - met.begin, units);
+    }
   }
 
   bool taps_follow_each_other() const {
@@ -200,9 +237,8 @@ class ChannelMethod {
   CorrelationShape shape_;
   PartAxes axes_;
   StripLayout layout_;
-  bool channels_last_, in_place_;
-  Index pixel_step_, channel_step_, row_step_;
-  std::vector<Index> offset_;  // of each tap
+  bool inside_;  // whether all taps meet the image everywhere
+  Index pixel_step_, row_step_;
 };
 
 }  // namespace fastconv

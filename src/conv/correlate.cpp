@@ -64,7 +64,12 @@ std::vector<Tasks> Correlation<T>::tasks(int threads) const {
   const std::int64_t wanted = threads == 1 ? 1 : (kTasksPerThread * threads - 1) / parts + 1;
   std::vector<Tasks> all;
   all.reserve(parts_.size());
-  for (const PartPtr<T>& part : parts_) all.push_back(part->tasks(wanted));
+  for (const PartPtr<T>& part : parts_) {
+    all.push_back(part->tasks(wanted));
+    // Each thread's is aligned as the first one's.
+    constexpr auto kLine = static_cast<std::int64_t>(kAlignment / sizeof(T));
+    all.back().workspace = (all.back().workspace + kLine - 1) / kLine * kLine;
+  }
   return all;
 }
 

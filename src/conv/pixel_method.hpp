@@ -49,7 +49,7 @@ class PixelMethod {
   }
 
   std::int64_t strip_size(std::int64_t channels) const {
-    return channels * layout_.channel + kMaxTileVectors * kernels_.lanes;
+    return in_place_ ? 0 : channels * layout_.channel + kMaxTileVectors * kernels_.lanes;
   }
   std::int64_t sum_size(std::int64_t rows) const { return rows * sum_stride_; }
 

@@ -17,6 +17,7 @@ struct StripSource {
   const T* pixels;
   const Block& block;
   std::int64_t channels;
+  T* scratch;  // the strip's place, where it is not copied
 };
 
 template <class T, class Method>
@@ -29,7 +30,7 @@ class StripPart final : public Part<T> {
         method_(kernels, shape, axes, chunks_.largest()),
         tiles_((shape.oc - 1) / method_.unit() + 1, method_.tile_units()),
         images_(shape.n, method_.images()),
-        image_strip_(method_.in_place() ? 0 : method_.strip_size(chunks_.largest())),
+        image_strip_(method_.strip_size(chunks_.largest())),
         image_sum_(method_.sum_size(tiles_.largest())) {}
 
   // [group][tile][ic chunk][method's own order]
@@ -91,7 +92,7 @@ class StripPart final : public Part<T> {
           const T* pixels = method_.in_place()
                                 ? source + i * shape_.input.outer + method_.origin(block)
                                 : strip + i * image_strip_;
-          method_.accumulate({pixels, block, channels}, weight, units, chunk > 0,
+          method_.accumulate({pixels, block, channels, strip}, weight, units, chunk > 0,
                              own + i * image_sum_);
         }
         if (chunk + 1 < chunks_.parts) continue;

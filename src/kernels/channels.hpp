@@ -15,15 +15,12 @@ constexpr int channel_pixels(int vectors) {
   return most < kMaxChannelPixels ? most : kMaxChannelPixels;
 }
 
-// With either step known to be 1 the addresses of all pixels come from few registers (117
-// GFLOP/s; 107 with both unknown).
-template <class T, int MR, int NV, bool ChannelsLast>
+template <class T, int MR, int NV, bool Adjacent>
 FASTCONV_INLINE void channel_sums(const ChannelTileArgs<T>& args, Vec<T> (&sum)[MR][NV]) {
-  const Index pixel_step = ChannelsLast ? args.pixel_step : 1;
-  const Index channel_step = ChannelsLast ? 1 : args.channel_step;
-  const T* weight = args.weight;
+  const Index pixel_step = Adjacent ? 1 : args.pixel_step, channel_step = args.channel_step;
   for (Index t = 0; t < args.taps; ++t) {
-    const T* pixels = args.pixels + args.offset[t];
+    const T* pixels = args.pixels + args.tap[t].offset;
+    const T* weight = args.weight + args.tap[t].index * args.channels * (NV * kLanes<T>);
     for (Index c = 0; c < args.channels; ++c, pixels += channel_step, weight += NV * kLanes<T>) {
       Vec<T> channel[NV];
       FASTCONV_UNROLL
@@ -48,9 +45,9 @@ void channel_tile(const ChannelTileArgs<T>& args) {
       sum[m][v] = args.accumulate ? load(args.sum + (m * NV + v) * kLanes<T>) : Vec<T>{};
   }
   if (args.pixel_step == 1)
-    channel_sums<T, MR, NV, false>(args, sum);
-  else
     channel_sums<T, MR, NV, true>(args, sum);
+  else
+    channel_sums<T, MR, NV, false>(args, sum);
   FASTCONV_UNROLL
   for (int m = 0; m < MR; ++m) {
     FASTCONV_UNROLL

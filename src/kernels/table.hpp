@@ -114,13 +114,19 @@ struct StoreArgs {
   Epilogue<T> epilogue;
 };
 
+// A tap: where its pixels stand from an output's, and which of the packed weights' it is.
+struct ChannelTap {
+  Index offset, index;
+};
+
 // sum[p * width + v] (+)= sum over taps t, channels c of
-//     pixels[offset[t] + c * channel_step + p * pixel_step] * weight[(t * channels + c) * width + v]
-// for v up to NV vectors, the width. One of the two steps is 1.
+//     pixels[t.offset + c * channel_step + p * pixel_step]
+//     * weight[(t.index * channels + c) * width + v]
+// for v up to NV vectors, the width.
 template <class T>
 struct ChannelTileArgs {
   const T* pixels;
-  const Index* offset;
+  const ChannelTap* tap;
   Index taps, channels, channel_step, pixel_step;
   const T* weight;
   T* sum;
