@@ -13,7 +13,7 @@
 
 #include "kernels/table.hpp"
 #include "plan/shape.hpp"
-#include "plan/split.hpp"
+#include "runtime/split.hpp"
 #include "plan/taps.hpp"
 
 namespace fastconv {

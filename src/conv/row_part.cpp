@@ -48,6 +48,7 @@ class RowPart final : public Part<T> {
         height_(ascending(axes.height)),
         width_(ascending(axes.width)),
         tiling_(tiling),
+        tap_step_(tap_step(width_)),
         planes_(shape.ic * static_cast<std::int64_t>(axes.depth.taps.size())),
         row_tiles_((axes.height.output - 1) / tiling.rows + 1),
         oc_blocks_(shape.oc / tiling.channels) {}
@@ -75,7 +76,7 @@ class RowPart final : public Part<T> {
         // of every second element is two and a shuffle.
         const std::int64_t bytes =
             planes * read * axes.width.input * static_cast<std::int64_t>(sizeof(T));
-        const double load = (stride == 1 ? 2 : 5) * (bytes > kFirstCache ? 2.5 : 1);
+        const double load = (stride == 1 ? 2 : kernel == 3 ? 2.5 : 5) * (bytes > kFirstCache ? 2.5 : 1);
         const double cycles =
             static_cast<double>((axes.height.output - 1) / tile + 1) *
             static_cast<double>(shape.oc / channels) *
@@ -128,32 +129,35 @@ class RowPart final : public Part<T> {
     const RowTile<T> tile =
         kernels_.row_tile(tiling_.channels, tiling_.rows, tiling_.kernel, tiling_.stride);
     std::array<const T*, kMostRows> rows;
+    std::int64_t unit = tasks.groups.begin(task);
+    std::int64_t row_tile = unit % row_tiles_;
+    unit /= row_tiles_;
+    std::int64_t od = unit % axes_.depth.output;
+    std::int64_t block = unit / axes_.depth.output;  // of output channels, of all groups and images
     for (std::int64_t i = 0; i < tasks.groups.size(task); ++i) {
-      std::int64_t unit = tasks.groups.begin(task) + i;
-      const std::int64_t row_tile = unit % row_tiles_;
-      unit /= row_tiles_;
-      const std::int64_t od = unit % axes_.depth.output;
-      unit /= axes_.depth.output;
-      const std::int64_t block = unit % oc_blocks_;
-      unit /= oc_blocks_;
-      const std::int64_t g = unit % shape_.g, n = unit / shape_.g;
+      const std::int64_t n = block / (shape_.g * oc_blocks_);
+      const std::int64_t g = block / oc_blocks_ - n * shape_.g;
+      const std::int64_t channel =
+          (block - n * shape_.g * oc_blocks_) * tiling_.channels;
       // The last tile goes back to end with the image.
       const std::int64_t oh = std::min(row_tile * tiling_.rows,
                                        axes_.height.output - tiling_.rows);
       find_rows(arrays.input + n * shape_.input.outer + g * shape_.ic * shape_.input.channel, od,
                 oh, zeros, rows.data());
-      const std::int64_t channel = g * shape_.oc + block * tiling_.channels;
       const Strides& stride = shape_.output;
       const Index at =
           n * stride.outer + channel * stride.channel +
           (axes_.depth.start + od * axes_.depth.stride) * stride.axis[0] +
           (axes_.height.start + oh * axes_.height.stride) * stride.axis[1] +
           axes_.width.start * stride.axis[2];
-      tile({rows.data(), planes_, static_cast<Index>(width_.size()), tap_step(width_),
+      tile({rows.data(), planes_, static_cast<Index>(width_.size()), tap_step_,
             -width_[0].offset, axes_.width.input, packed + channel * weights(),
             arrays.output + at, stride.channel, axes_.height.stride * stride.axis[1],
             axes_.width.output, arrays.bias ? arrays.bias + channel : nullptr,
             arrays.residual ? arrays.residual + at : nullptr, arrays.epilogue});
+      if (++row_tile < row_tiles_) continue;
+      row_tile = 0;
+      if (++od == axes_.depth.output) od = 0, ++block;
     }
   }
 
@@ -205,6 +209,7 @@ class RowPart final : public Part<T> {
   PartAxes axes_;
   std::vector<Tap> height_, width_;
   RowTiling tiling_;
+  std::int64_t tap_step_;
   std::int64_t planes_;  // input channels x depths of the kernel
   std::int64_t row_tiles_, oc_blocks_;
 };

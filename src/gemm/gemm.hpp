@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "kernels/table.hpp"
-#include "plan/split.hpp"
+#include "runtime/split.hpp"
 
 namespace fastconv {
 

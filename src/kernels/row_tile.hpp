@@ -10,21 +10,43 @@
 namespace fastconv::FASTCONV_ISA {
 namespace {
 
-// The vector of elements first, first + S, ... of a row; beyond its ends there are zeros.
+// Vectors of elements first, first + S, ... of rows; what is beyond their ends counts as 0.
 template <class T, int S, bool Inside>
-FASTCONV_INLINE Vec<T> load_row(const T* row, Index first, Index width) {
-  constexpr Index N = kLanes<T>;
-  if constexpr (S == 1) {
-    if constexpr (Inside) return load(row + first);
-    return load_between(row + first, -first, width - first);
-  } else {
-    if constexpr (Inside) return load_even<T, N>(row + first);
-    const Vec<T> low = load_between(row + first, -first, width - first);
-    const Vec<T> high = load_between(row + first + N, -first - N, width - first - N);
-    Vec<Mask<T>> lane;
+class RowLoader {
+ public:
+  RowLoader(Index first, Index width)
+      : first_(first), low_(-first, width - first), high_(-first - N, width - first - N) {}
+
+  FASTCONV_INLINE Vec<T> operator()(const T* row) const {
+    if constexpr (S == 1) return piece(row, 0);
+    Vec<Mask<T>> even;
     FASTCONV_UNROLL
-    for (Index i = 0; i < N; ++i) lane[i] = static_cast<Mask<T>>(2 * i);
-    return shuffle<T>(low, high, lane);
+    for (Index i = 0; i < N; ++i) even[i] = static_cast<Mask<T>>(2 * i);
+    if constexpr (Inside) return load_even<T, N>(row + first_);
+    return shuffle<T>(piece(row, 0), piece(row, 1), even);
+  }
+
+  // N elements on from first + N * part.
+  FASTCONV_INLINE Vec<T> piece(const T* row, int part) const {
+    if constexpr (Inside) return load(row + first_ + N * part);
+    return load_lanes(row + first_ + N * part, part == 0 ? low_ : high_);
+  }
+
+ private:
+  static constexpr Index N = kLanes<T>;
+  Index first_;
+  LaneRange<T> low_, high_;
+};
+
+template <class T, int OC, int R, int KH, int S>
+FASTCONV_INLINE void add_row(const T* weight, int j, Vec<T> x, Vec<T> (&sum)[OC][R]) {
+  FASTCONV_UNROLL
+  for (int r = 0; r < R; ++r) {
+    const int kh = j - r * S;
+    if (kh >= 0 && kh < KH) {
+      FASTCONV_UNROLL
+      for (int o = 0; o < OC; ++o) sum[o][r] += broadcast(weight[kh * OC + o]) * x;
+    }
   }
 }
 
@@ -35,39 +57,71 @@ FASTCONV_INLINE void row_sums(const RowTileArgs<T>& args, Index first, Vec<T> (&
   const T* const* rows = args.rows;
   for (Index p = 0; p < args.planes; ++p, rows += J)
     for (Index kw = 0; kw < args.taps; ++kw, weight += KH * OC) {
-      Vec<T> w[KH][OC];
-      FASTCONV_UNROLL
-      for (int kh = 0; kh < KH; ++kh) {
-        FASTCONV_UNROLL
-        for (int o = 0; o < OC; ++o) w[kh][o] = broadcast(weight[kh * OC + o]);
-      }
+      const RowLoader<T, S, Inside> loader(first + kw * args.dilation, args.width);
       FASTCONV_UNROLL
       for (int j = 0; j < J; ++j) {
-        Vec<T> x = load_row<T, S, Inside>(rows[j], first + kw * args.dilation, args.width);
+        Vec<T> x = loader(rows[j]);
         FASTCONV_KEEP(x);
-        FASTCONV_UNROLL
-        for (int r = 0; r < R; ++r) {
-          const int kh = j - r * S;
-          if (kh >= 0 && kh < KH) {
-            FASTCONV_UNROLL
-            for (int o = 0; o < OC; ++o) sum[o][r] += w[kh][o] * x;
-          }
-        }
+        add_row<T, OC, R, KH, S>(weight, j, x, sum);
       }
     }
+}
+
+// Stride 2 and three neighbouring taps: two loads give the even elements and the odd ones, and the
+// even ones of the third tap are the first's, moved by one lane.
+template <class T, int OC, int R, int KH, bool Inside>
+FASTCONV_INLINE void row_sums_of_three(const RowTileArgs<T>& args, Index first,
+                                       Vec<T> (&sum)[OC][R]) {
+  constexpr int J = (R - 1) * 2 + KH;
+  constexpr Index N = kLanes<T>;
+  Vec<Mask<T>> even, odd, next;
+  FASTCONV_UNROLL
+  for (Index i = 0; i < N; ++i) {
+    even[i] = static_cast<Mask<T>>(2 * i);
+    odd[i] = static_cast<Mask<T>>(2 * i + 1);
+    next[i] = static_cast<Mask<T>>(i + 1);
+  }
+  const RowLoader<T, 1, Inside> loader(first, args.width);
+  const bool has_last = first + 2 * N < args.width;
+  const T* weight = args.weight;
+  const T* const* rows = args.rows;
+  for (Index p = 0; p < args.planes; ++p, rows += J, weight += 3 * KH * OC) {
+    FASTCONV_UNROLL
+    for (int j = 0; j < J; ++j) {
+      const Vec<T> low = loader.piece(rows[j], 0), high = loader.piece(rows[j], 1);
+      const Vec<T> last = broadcast(Inside || has_last ? rows[j][first + 2 * N] : T{0});
+      Vec<T> x[3];
+      x[0] = shuffle<T>(low, high, even);
+      x[1] = shuffle<T>(low, high, odd);
+      x[2] = shuffle<T>(x[0], last, next);
+      FASTCONV_UNROLL
+      for (int kw = 0; kw < 3; ++kw) {
+        FASTCONV_KEEP(x[kw]);
+        add_row<T, OC, R, KH, 2>(weight + kw * KH * OC, j, x[kw], sum);
+      }
+    }
+  }
+}
+
+template <class T, int OC, int R, int KH, int S, bool Inside>
+FASTCONV_INLINE void sums_at(const RowTileArgs<T>& args, Index first, Vec<T> (&sum)[OC][R]) {
+  if constexpr (S == 2 && KH == 3)
+    if (args.taps == 3 && args.dilation == 1)
+      return row_sums_of_three<T, OC, R, KH, Inside>(args, first, sum);
+  row_sums<T, OC, R, KH, S, Inside>(args, first, sum);
 }
 
 template <class T, int OC, int R, int KH, int S>
 void row_tile(const RowTileArgs<T>& args) {
   constexpr Index N = kLanes<T>;
-  const Index span = (N - 1) * S + (args.taps - 1) * args.dilation;
+  const Index span = N * S + (args.taps - 1) * args.dilation;
   for (Index column = 0; column < args.columns; column += N) {
     const Index first = column * S - args.pad;
     Vec<T> sum[OC][R] = {};
     if (first >= 0 && first + span < args.width)
-      row_sums<T, OC, R, KH, S, true>(args, first, sum);
+      sums_at<T, OC, R, KH, S, true>(args, first, sum);
     else
-      row_sums<T, OC, R, KH, S, false>(args, first, sum);
+      sums_at<T, OC, R, KH, S, false>(args, first, sum);
     FASTCONV_UNROLL
     for (int o = 0; o < OC; ++o) {
       FASTCONV_UNROLL
@@ -75,7 +129,8 @@ void row_tile(const RowTileArgs<T>& args) {
         const Index at = o * args.channel_stride + r * args.row_stride + column;
         Vec<T> value = sum[o][r];
         if (args.bias) value += args.bias[o];
-        if (args.residual) value += load_between(args.residual + at, 0, args.columns - column);
+        if (args.residual)
+          value += load_lanes(args.residual + at, LaneRange<T>(0, args.columns - column));
         store_first(args.target + at, activate<T, N>(value, args.epilogue), args.columns - column);
       }
     }

@@ -103,32 +103,49 @@ FASTCONV_INLINE Part<T, N> shuffle(Part<T, N> a, Part<T, N> b, Part<Mask<T>, N> 
 #endif
 }
 
-// The lanes from `first` up to, not including, `last` of what stands at `source`, zero elsewhere;
-// nothing else is read. Narrow images are loaded by nothing else: the instructions pay.
+// The lanes from `first` up to, not including, `last`.
 template <class T>
-FASTCONV_INLINE Vec<T> load_between(const T* source, Index first, Index last) {
-  first = first < 0 ? 0 : first;
-  last = last > kLanes<T> ? kLanes<T> : last;
-  Vec<T> vector{};
-  if (first >= last) return vector;
+struct LaneRange {
+  LaneRange(Index first_, Index last_)
+      : first(first_ < 0 ? 0 : first_), last(last_ > kLanes<T> ? kLanes<T> : last_) {
+    if (first >= last) first = last = 0;
 #if defined(__AVX512F__)
-  const auto mask = static_cast<std::uint32_t>((1U << last) - (1U << first));
-  if constexpr (sizeof(T) == 4)
-    return reinterpret_cast<Vec<T>>(_mm512_maskz_loadu_ps(static_cast<__mmask16>(mask), source));
-  else
-    return reinterpret_cast<Vec<T>>(_mm512_maskz_loadu_pd(static_cast<__mmask8>(mask), source));
+    mask = static_cast<std::uint32_t>((1U << last) - (1U << first));
 #elif defined(__AVX2__)
-  Vec<Mask<T>> lane;
-  FASTCONV_UNROLL
-  for (Index i = 0; i < kLanes<T>; ++i) lane[i] = static_cast<Mask<T>>(i);
-  const auto mask = reinterpret_cast<__m256i>((lane >= static_cast<Mask<T>>(first)) &
-                                              (lane < static_cast<Mask<T>>(last)));
+    Vec<Mask<T>> lane;
+    FASTCONV_UNROLL
+    for (Index i = 0; i < kLanes<T>; ++i) lane[i] = static_cast<Mask<T>>(i);
+    mask = (lane >= static_cast<Mask<T>>(first)) & (lane < static_cast<Mask<T>>(last));
+#endif
+  }
+
+  Index first, last;
+#if defined(__AVX512F__)
+  std::uint32_t mask;
+#elif defined(__AVX2__)
+  Vec<Mask<T>> mask;
+#endif
+};
+
+// Those lanes of what stands at `source`, zero elsewhere; nothing else is read.
+template <class T>
+FASTCONV_INLINE Vec<T> load_lanes(const T* source, const LaneRange<T>& lanes) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4)
+    return reinterpret_cast<Vec<T>>(
+        _mm512_maskz_loadu_ps(static_cast<__mmask16>(lanes.mask), source));
+  else
+    return reinterpret_cast<Vec<T>>(
+        _mm512_maskz_loadu_pd(static_cast<__mmask8>(lanes.mask), source));
+#elif defined(__AVX2__)
+  const auto mask = reinterpret_cast<__m256i>(lanes.mask);
   if constexpr (sizeof(T) == 4)
     return reinterpret_cast<Vec<T>>(_mm256_maskload_ps(source, mask));
   else
     return reinterpret_cast<Vec<T>>(_mm256_maskload_pd(source, mask));
 #else
-  for (Index i = first; i < last; ++i) vector[i] = source[i];
+  Vec<T> vector{};
+  for (Index i = lanes.first; i < lanes.last; ++i) vector[i] = source[i];
   return vector;
 #endif
 }

@@ -12,7 +12,7 @@
 #pragma once
 
 #include "kernels/table.hpp"
-#include "plan/split.hpp"
+#include "runtime/split.hpp"
 #include "plan/taps.hpp"
 
 namespace fastconv {

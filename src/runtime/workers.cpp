@@ -9,6 +9,7 @@
 #include <thread>
 #include <vector>
 
+#include "runtime/split.hpp"
 #include "runtime/threads.hpp"
 
 namespace fastconv {
@@ -26,19 +27,45 @@ void pause() noexcept {
 #endif
 }
 
+// Each thread begins with a run of tasks of its own, so that the same work on the same memory falls
+// to the core whose cache holds it from the time before; then it takes from the others' runs.
 struct Job {
-  const void* body;
-  TaskCall call;
-  std::int64_t tasks;
-  int places;     // for workers that may still join; under the lock, as is joined
-  int joined = 0;
-  std::atomic<std::int64_t> next{0};
-  std::atomic<int> active{0};  // workers that joined and have not left
+  static constexpr int kMostRuns = 64;
+  struct alignas(64) Run {
+    std::atomic<std::int64_t> next;
+    std::int64_t end;
+  };
+
+  Job(const void* body_, TaskCall call_, std::int64_t tasks, int threads)
+      : body(body_), call(call_), runs(std::min(threads, kMostRuns)), places(threads - 1) {
+    const Split split(tasks, (tasks - 1) / runs + 1);
+    runs = static_cast<int>(split.parts);
+    for (int i = 0; i < runs; ++i) {
+      run[i].next.store(split.begin(i), std::memory_order_relaxed);
+      run[i].end = split.begin(i) + split.size(i);
+    }
+  }
 
   void work(int thread) {
-    for (std::int64_t task; (task = next.fetch_add(1, std::memory_order_relaxed)) < tasks;)
-      call(body, task, thread);
+    for (int i = 0; i < runs; ++i) {
+      Run& own = run[(thread + i) % runs];
+      for (std::int64_t task; (task = own.next.fetch_add(1, std::memory_order_relaxed)) < own.end;)
+        call(body, task, thread);
+    }
   }
+  bool is_open() const {
+    for (int i = 0; i < runs; ++i)
+      if (run[i].next.load(std::memory_order_relaxed) < run[i].end) return true;
+    return false;
+  }
+
+  const void* body;
+  TaskCall call;
+  int runs;
+  int places;  // for workers that may still join; under the lock, as is joined
+  int joined = 0;
+  std::atomic<int> active{0};  // workers that joined and have not left
+  Run run[kMostRuns];
 };
 
 class Workers {
@@ -106,7 +133,7 @@ class Workers {
   Job* join(int* thread) noexcept {
     const std::lock_guard lock(mutex_);
     for (Job* job : jobs_) {
-      if (job->places == 0 || job->next.load(std::memory_order_relaxed) >= job->tasks) continue;
+      if (job->places == 0 || !job->is_open()) continue;
       --job->places;
       job->active.fetch_add(1, std::memory_order_relaxed);
       *thread = ++job->joined;
@@ -160,7 +187,8 @@ Workers& current_workers() {
 }  // namespace
 
 void run_tasks(std::int64_t tasks, int threads, const void* body, TaskCall call) noexcept {
-  Job job{body, call, tasks, static_cast<int>(std::min<std::int64_t>(threads, tasks)) - 1};
+  if (tasks == 0) return;
+  Job job(body, call, tasks, static_cast<int>(std::min<std::int64_t>(threads, tasks)));
   current_workers().run(job);
 }
 
