@@ -96,6 +96,9 @@ class ChannelMethod {
     }
   }
 
+  bool can_finish(const Epilogue<T>&) const { return false; }
+  void finish(const StripSource<T>&, const T*, const StoreChannelsArgs<T>&) const {}
+
   void store(const StoreChannelsArgs<T>& args, const Block&) const {
     kernels_.store_channels(args);
   }

@@ -4,6 +4,8 @@
 // weights: [ic][tap][MR]      sums: [MR][pixel, with the gaps between rows]
 #pragma once
 
+#include <limits>
+
 #include "conv/strip_part.hpp"
 #include "plan/machine.hpp"
 
@@ -72,22 +74,44 @@ class PixelMethod {
           }
   }
 
+  // In place, and with outputs that lie as the pixels do, tiles write to the caller's memory.
+  bool can_finish(const Epilogue<T>& epilogue) const {
+    const Strides& stride = shape_.output;
+    const bool rows = axes_.height.stride * stride.axis[1] == pitch_ &&
+                      layout_.columns.largest() == pitch_;
+    return in_place_ && axes_.width.stride * stride.axis[2] == 1 &&
+           (layout_.rows.largest() == 1 || rows) &&
+           (epilogue.activation == Activation::none || epilogue.activation == Activation::relu);
+  }
+  void finish(const StripSource<T>& source, const T* weight,
+              const StoreChannelsArgs<T>& target) const {
+    TileArgs<T> args = tile_args(source, weight);
+    args.sum_stride = target.channel_stride;
+    args.finish = true;
+    args.floor = target.epilogue.activation == Activation::relu
+                     ? T{0}
+                     : -std::numeric_limits<T>::infinity();
+    args.bias = target.bias;
+    for_each_tile(source.block, target.width, [&](Index first, Index vectors, Index excess) {
+      args.strip = source.pixels + first - excess;
+      args.sum = target.target + first - excess;
+      args.residual = target.residual ? target.residual + first - excess : nullptr;
+      kernels_.tile[target.width][vectors](args);
+    });
+  }
+
   // In place nothing may be read behind the last pixel: the last tile is moved back to end there,
   // and so are its sums in the end.
   void accumulate(const StripSource<T>& source, const T* weight, std::int64_t rows, bool add,
                   T* sum) const {
-    const Index lanes = kernels_.lanes;
-    const Index pixels = (source.block.rows - 1) * pitch_ + source.block.columns;
-    const Split tiles((pixels + lanes - 1) / lanes, kernels_.tile_vectors[rows]);
-    TileArgs<T> args{source.pixels, offset_.data(), source.channels * axes_.taps(), weight, sum,
-                     sum_stride_,   add};
-    for (std::int64_t tile = 0; tile < tiles.parts; ++tile) {
-      const Index first = tiles.begin(tile) * lanes, count = tiles.size(tile) * lanes;
-      const Index excess = in_place_ ? std::max<Index>(0, first + count - pixels) : 0;
+    TileArgs<T> args = tile_args(source, weight);
+    args.sum_stride = sum_stride_;
+    args.accumulate = add;
+    for_each_tile(source.block, rows, [&](Index first, Index vectors, Index excess) {
       args.strip = source.pixels + first - excess;
       args.sum = sum + first;
-      kernels_.tile[rows][tiles.size(tile)](args);
-    }
+      kernels_.tile[rows][vectors](args);
+    });
   }
 
   void store(const StoreChannelsArgs<T>& args, const Block& block) const {
@@ -140,6 +164,26 @@ class PixelMethod {
   // One chunk of the sum: short enough that a tile's weights (512 x 8 floats) stay in the first
   // cache and the strip in a part of the second.
   static constexpr std::int64_t kChunkTaps = 512;
+
+  TileArgs<T> tile_args(const StripSource<T>& source, const T* weight) const {
+    TileArgs<T> args{};
+    args.offset = offset_.data();
+    args.depth = source.channels * axes_.taps();
+    args.weight = weight;
+    return args;
+  }
+
+  // Calls body(first pixel, vectors, how far the tile is moved back).
+  template <class Body>
+  void for_each_tile(const Block& block, std::int64_t rows, const Body& body) const {
+    const Index lanes = kernels_.lanes;
+    const Index pixels = (block.rows - 1) * pitch_ + block.columns;
+    const Split tiles((pixels + lanes - 1) / lanes, kernels_.tile_vectors[rows]);
+    for (std::int64_t tile = 0; tile < tiles.parts; ++tile) {
+      const Index first = tiles.begin(tile) * lanes, count = tiles.size(tile) * lanes;
+      body(first, tiles.size(tile), in_place_ ? std::max<Index>(0, first + count - pixels) : 0);
+    }
+  }
 
   // Without padding and gaps between columns, if blocks are as wide as the widest tile.
   bool can_read_in_place() const {

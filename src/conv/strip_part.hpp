@@ -87,6 +87,13 @@ class StripPart final : public Part<T> {
       for (std::int64_t t = 0; t < tasks.groups.size(group); ++t) {
         const std::int64_t tile = tasks.groups.begin(group) + t, units = tiles_.size(tile);
         const T* weight = packed + weight_offset(g, tile, chunk);
+        if (chunks_.parts == 1 && method_.can_finish(arrays.epilogue)) {
+          for (std::int64_t i = 0; i < images; ++i)
+            method_.finish({source + i * shape_.input.outer + method_.origin(block), block,
+                            channels, strip},
+                           weight, target(arrays, block, first + i, g, tile));
+          continue;
+        }
         T* const own = sum + (chunks_.parts > 1 ? t : 0) * images * image_sum_;
         for (std::int64_t i = 0; i < images; ++i) {
           const T* pixels = method_.in_place()
@@ -96,11 +103,11 @@ class StripPart final : public Part<T> {
                              own + i * image_sum_);
         }
         if (chunk + 1 < chunks_.parts) continue;
-        const std::int64_t unit = tiles_.begin(tile) * method_.unit();
-        for (std::int64_t i = 0; i < images; ++i)
-          store(arrays, block, first + i, g, unit, std::min(units * method_.unit(),
-                                                            shape_.oc - unit),
-                units, own + i * image_sum_);
+        for (std::int64_t i = 0; i < images; ++i) {
+          StoreChannelsArgs<T> args = target(arrays, block, first + i, g, tile);
+          args.sum = own + i * image_sum_;
+          method_.store(args, block);
+        }
       }
     }
   }
@@ -140,21 +147,29 @@ class StripPart final : public Part<T> {
                                      tiles_.size(tile) * chunks_.begin(chunk));
   }
 
-  void store(const CorrelationArrays<T>& arrays, const Block& block, std::int64_t n,
-             std::int64_t g, std::int64_t channel, std::int64_t channels, std::int64_t units,
-             T* sum) const {
+  // Where the outputs of a tile go.
+  StoreChannelsArgs<T> target(const CorrelationArrays<T>& arrays, const Block& block,
+                              std::int64_t n, std::int64_t g, std::int64_t tile) const {
     const Strides& stride = shape_.output;
     const TapAxis &d = layout().depth, &h = layout().height, &w = layout().width;
-    const Index at = n * stride.outer + (g * shape_.oc + channel) * stride.channel +
+    const std::int64_t first = tiles_.begin(tile) * method_.unit();
+    const std::int64_t width = tiles_.size(tile) * method_.unit(), channel = g * shape_.oc + first;
+    const Index at = n * stride.outer + channel * stride.channel +
                      (d.start + block.depth * d.stride) * stride.axis[0] +
                      (h.start + block.row * h.stride) * stride.axis[1] +
                      (w.start + block.column * w.stride) * stride.axis[2];
-    method_.store({sum, units * method_.unit(), channels, block.rows, block.columns,
-                   arrays.output + at, stride.channel, h.stride * stride.axis[1],
-                   w.stride * stride.axis[2],
-                   arrays.bias ? arrays.bias + g * shape_.oc + channel : nullptr,
-                   arrays.residual ? arrays.residual + at : nullptr, arrays.epilogue},
-                  block);
+    return {nullptr,
+            width,
+            std::min(width, shape_.oc - first),
+            block.rows,
+            block.columns,
+            arrays.output + at,
+            stride.channel,
+            h.stride * stride.axis[1],
+            w.stride * stride.axis[2],
+            arrays.bias ? arrays.bias + channel : nullptr,
+            arrays.residual ? arrays.residual + at : nullptr,
+            arrays.epilogue};
   }
 
   CorrelationShape shape_;

@@ -54,7 +54,11 @@ void Gemm<T>::run(const T* packed_a, const T* b, Index b_stride, std::int64_t co
                            packed_a + row * k_ + p0 * rows,
                            c + row * columns_ + jr * nr_,
                            columns_,
-                           pc > 0};
+                           pc > 0,
+                           false,
+                           0,
+                           nullptr,
+                           nullptr};
           kernels_.tile[rows][nr_ / kernels_.lanes](args);
         }
   }

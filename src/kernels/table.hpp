@@ -46,6 +46,11 @@ struct TileArgs {
   T* sum;
   Index sum_stride;  // from m to m + 1
   bool accumulate;   // add to what sum holds
+  // Where `finish`, what is stored is max(sum + bias[m] + residual(m, q), floor), NaN staying NaN.
+  bool finish;
+  T floor;
+  const T* bias;      // or null
+  const T* residual;  // strides as the sum's, or null
 };
 
 // sum(m, r)[lane] (+)= sum over q of grad(m, q) * strip[offset[r] + q], q in steps of vectors;
