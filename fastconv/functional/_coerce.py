@@ -88,8 +88,8 @@ def as_int(function: str, name: str, value: SupportsIndex) -> int:
 
 def as_tuple(function: str, name: str, value: Ints, dims: int) -> tuple[int, ...]:
     """One int a dimension, from one int or from a sequence of `dims` ints."""
-    if type(value) is int and -_INT64_MAX <= value <= _INT64_MAX:
-        return (value,) * dims
+    if type(value) is tuple and len(value) == dims and {*map(type, value)} == {int}:
+        return value
     if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
         return (as_int(function, name, cast(int, value)),) * dims
     numbers = tuple(as_int(function, name, item) for item in value)
