@@ -9,7 +9,17 @@ import numpy as np
 
 from .. import _core
 from . import activation as act
-from ._coerce import Array, Ints, Padding, as_array, as_int, as_padding, as_tuple, float_arrays
+from ._coerce import (
+    Array,
+    Ints,
+    Padding,
+    as_array,
+    as_int,
+    as_padding,
+    as_tuple,
+    float_arrays,
+    is_tuple_of_ints,
+)
 from ._layout import check_layout
 
 Activation = str | tuple[str, float] | None
@@ -48,16 +58,16 @@ def forward(
         residual = as_array(function, "residual", residual)
     if type(stride) is not int:
         stride = as_tuple(function, "stride", stride, dims)
-    if type(padding) is not int:
+    if type(padding) is not int and not is_tuple_of_ints(padding, dims):
         padding = as_padding(function, padding, dims)
     if type(dilation) is not int:
         dilation = as_tuple(function, "dilation", dilation, dims)
     if type(groups) is not int:
         groups = as_int(function, "groups", groups)
-    number, slope = (0, 0.0) if activation is None else as_activation(function, activation)
+    kind, slope = (0, 0.0) if activation is None else as_activation(function, activation)
     return _core.conv_forward(
         function, dims, layout != "NCHW" and check_layout(function, layout, dims), input, weight,
-        bias, stride, padding, dilation, groups, as_algorithm(function, algorithm), number, slope,
+        bias, stride, padding, dilation, groups, as_algorithm(function, algorithm), kind, slope,
         residual, out,
     )  # fmt: skip
 
@@ -73,12 +83,14 @@ def as_algorithm(function: str, name: str) -> int:
 
 def as_activation(function: str, activation: Activation) -> tuple[int, float]:
     """The core's number, and the slope of a leaky ReLU."""
-    name, slope = activation, 0.01
+    if activation is None:
+        return 0, 0.0
+    name: Any = activation
+    slope: Any = 0.01
     if isinstance(activation, (tuple, list)) and len(activation) == 2:
         name, slope = activation
-        if name != "leaky_relu":
-            name = None
-    number = ACTIVATIONS.get(name) if isinstance(name, str) else None
+    named = isinstance(name, str) and (name is activation or name == "leaky_relu")
+    number = ACTIVATIONS.get(name) if named else None
     if number is None:
         wanted = ", ".join(map(repr, ACTIVATIONS))
         raise ValueError(

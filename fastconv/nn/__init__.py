@@ -2,7 +2,7 @@
 
 from .activation import Hardswish, LeakyReLU, ReLU, ReLU6, Sigmoid, SiLU, Softmax, Tanh
 from .containers import Sequential
-from .conv import Conv2d
+from .conv import Conv1d, Conv2d, Conv3d
 from .dropout import Dropout
 from .linear import Flatten, Linear
 from .loss import CrossEntropyLoss, MSELoss
@@ -12,7 +12,9 @@ from .pooling import AvgPool2d, MaxPool2d
 
 __all__ = [
     "AvgPool2d",
+    "Conv1d",
     "Conv2d",
+    "Conv3d",
     "CrossEntropyLoss",
     "Dropout",
     "Flatten",

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from .. import _core
 from .. import functional as F
 from ..functional._coerce import Array, Ints, Padding, as_array, as_int, as_padding, as_tuple
+from ..functional._convolution import Activation, as_activation
 from ..random import Rng, uniform
 from .module import Module
 from .parameter import Parameter
@@ -23,6 +26,7 @@ class _ConvNd(Module):
 
     dims: ClassVar[int]
     bias: Parameter | None
+    _settled = ("stride", "padding", "dilation", "groups", "padding_mode")
 
     def __init__(
         self,
@@ -54,6 +58,15 @@ class _ConvNd(Module):
         self.weight = Parameter(uniform(bound, shape, dtype, rng))
         self.bias = Parameter(uniform(bound, shape[:1], dtype, rng)) if bias else None
 
+    def __call__(self, input: Any) -> Array:
+        packed = self._packed
+        if packed is None:
+            return self.forward(input)
+        output: Array = packed(
+            input if type(input) is np.ndarray else as_array(type(self).__name__, "input", input)
+        )
+        return output
+
     def forward(self, input: Any) -> Array:
         """The convolution of `input`, shape (N, C, \\*spatial) or (C, \\*spatial)."""
         padded, padding = self._padded(input)
@@ -63,6 +76,30 @@ class _ConvNd(Module):
         )
         self._keep(input, padded)
         return output
+
+    @property
+    def _packed_forward(self) -> bool:
+        """Whether calling the layer is its own forward, and no subclass's."""
+        return type(self).forward is _ConvNd.forward and type(self).__call__ is _ConvNd.__call__
+
+    def _pack(self) -> None:
+        if self._packed_forward:
+            self._packed = self._pack_with(None)
+
+    def _pack_with(self, activation: Activation) -> Callable[[Array], Array]:
+        """The layer on its weights of now, and an activation after it."""
+        name = type(self).__name__
+        weights = getattr(self._packed, "weights", None) or _core.Weights(
+            name, self.weight.data, self.groups
+        )
+        zeros = self.padding_mode == "zeros"
+        frozen = _core.FrozenConv(
+            name, weights, None if self.bias is None else self.bias.data, self.stride,
+            self.padding if zeros else 0, self.dilation, *as_activation(name, activation),
+        )  # fmt: skip
+        if zeros:
+            return frozen
+        return lambda input: frozen(self._padded(input)[0])
 
     def backward(self, grad_output: Any) -> Array:
         """The input's gradient; adds those of weight and bias."""
@@ -157,6 +194,19 @@ class _ConvNd(Module):
         return ", ".join(parts)
 
 
+class Conv1d(_ConvNd):
+    """Convolution of signals with learned weights, (out_channels, in_channels / groups, length).
+
+    Arguments and attributes as `Conv2d` has them, over one axis.
+
+    >>> import fastconv.nn as nn
+    >>> nn.Conv1d(16, 33, 3, stride=2)
+    Conv1d(16, 33, kernel_size=(3,), stride=(2,))
+    """
+
+    dims = 1
+
+
 class Conv2d(_ConvNd):
     """Convolution of images with learned weights.
 
@@ -188,6 +238,20 @@ class Conv2d(_ConvNd):
     """
 
     dims = 2
+
+
+class Conv3d(_ConvNd):
+    """Convolution of volumes with learned weights.
+
+    Arguments and attributes as `Conv2d` has them, over three axes; the weights' shape is
+    (out_channels, in_channels / groups, depth, height, width).
+
+    >>> import fastconv.nn as nn
+    >>> nn.Conv3d(16, 33, (3, 5, 2), padding=(4, 2, 0))
+    Conv3d(16, 33, kernel_size=(3, 5, 2), stride=(1, 1, 1), padding=(4, 2, 0))
+    """
+
+    dims = 3
 
 
 def _padding(name: str, padding: Padding, dims: int) -> str | tuple[Any, ...]:

@@ -7,10 +7,12 @@ namespace {
 
 class FrozenConv {
  public:
-  FrozenConv(std::string function, std::shared_ptr<const Weights> weights, const py::object& bias,
+  FrozenConv(std::string function, std::shared_ptr<Weights> weights, const py::object& bias,
              py::handle stride, py::handle padding, py::handle dilation, int activation,
              double slope)
-      : function_(std::move(function)), weights_(std::move(weights)), bias_(bias) {
+      : function_(std::move(function)),
+        weights_(std::move(weights)),
+        bias_(bias.is_none() ? bias : bias.attr("copy")()) {
     fastconv_conv_desc& desc = key_.desc;
     desc.spatial = weights_->sizes.count() - 2;
     describe_window(name(), {stride, padding, dilation}, desc);
@@ -32,6 +34,8 @@ class FrozenConv {
     return conv_forward(name(), key, input, nullptr, weights_.get(), extras);
   }
 
+  const std::shared_ptr<Weights>& weights() const { return weights_; }
+
  private:
   const char* name() const { return function_.c_str(); }
   static const char* dtype_text(fastconv_dtype dtype) {
@@ -39,7 +43,7 @@ class FrozenConv {
   }
 
   std::string function_;
-  std::shared_ptr<const Weights> weights_;
+  std::shared_ptr<Weights> weights_;
   py::object bias_;
   ConvKey key_;  // but for the input's part
 };
@@ -52,6 +56,7 @@ void register_frozen(py::module_& module) {
   py::class_<FrozenConv>(module, "FrozenConv")
       .def(py::init<std::string, std::shared_ptr<Weights>, const py::object&, py::handle,
                     py::handle, py::handle, int, double>())
+      .def_property_readonly("weights", &FrozenConv::weights)
       .def("__call__", &FrozenConv::call);
 }
 
