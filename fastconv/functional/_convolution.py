@@ -148,13 +148,15 @@ def backward(
     return *gradients, residual_gradient(function, grad, grad_sum, residual, wanted[3])
 
 
-def as_needs(function: str, needs: Sequence[bool], residual: Any) -> tuple[bool, ...]:
+def as_needs(function: str, needs: Sequence[bool], residual: Any) -> tuple[bool, bool, bool, bool]:
     """Four bools: of input, weight, bias and residual; the last may be left out."""
-    flags = tuple(map(bool, needs))
+    flags = [bool(need) for need in needs]
     if len(flags) == 3:
-        return (*flags, residual is not None)
-    if len(flags) == 4 and residual is not None:
-        return flags
+        flags.append(residual is not None)
+    elif residual is None:
+        flags = []
+    if len(flags) == 4:
+        return flags[0], flags[1], flags[2], flags[3]
     wanted = "three bools" if residual is None else "three or four bools"
     raise ValueError(f"{function}: needs is {needs!r} (wanted {wanted})")
 

@@ -17,16 +17,22 @@ from ..random import Rng, uniform
 from .module import Module
 from .parameter import Parameter
 
-PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
-PADDING_NAMES = ("valid", "same", "same_lower", "full")
-
 
 class _ConvNd(Module):
     """Weights, their initial values and padding modes; a subclass says how many dimensions."""
 
     dims: ClassVar[int]
+    padding_modes: ClassVar[tuple[str, ...]] = ("zeros", "reflect", "replicate", "circular")
+    padding_names: ClassVar[tuple[str, ...]] = ("valid", "same", "same_lower", "full")
     bias: Parameter | None
-    _settled = ("stride", "padding", "dilation", "groups", "padding_mode")
+    output_padding: tuple[int, ...] = ()  # of the transposed ones
+    _settled: ClassVar[tuple[str, ...]] = (
+        "stride",
+        "padding",
+        "dilation",
+        "groups",
+        "padding_mode",
+    )
 
     def __init__(
         self,
@@ -48,15 +54,18 @@ class _ConvNd(Module):
         self.out_channels = as_int(name, "out_channels", out_channels)
         self.kernel_size = as_tuple(name, "kernel_size", kernel_size, dims)
         self.stride = as_tuple(name, "stride", stride, dims)
-        self.padding = _padding(name, padding, dims)
+        self.padding = self._as_padding(name, padding)
         self.dilation = as_tuple(name, "dilation", dilation, dims)
         self.groups = as_int(name, "groups", groups)
         self.padding_mode = padding_mode
         self._check(name)
-        shape = (self.out_channels, self.in_channels // self.groups, *self.kernel_size)
+        shape = (*self._weight_channels(), *self.kernel_size)
         bound = 1 / math.sqrt(math.prod(shape[1:]))
         self.weight = Parameter(uniform(bound, shape, dtype, rng))
-        self.bias = Parameter(uniform(bound, shape[:1], dtype, rng)) if bias else None
+        self.bias = Parameter(uniform(bound, (self.out_channels,), dtype, rng)) if bias else None
+
+    def _weight_channels(self) -> tuple[int, int]:
+        return self.out_channels, self.in_channels // self.groups
 
     def __call__(self, input: Any) -> Array:
         packed = self._packed
@@ -171,11 +180,24 @@ class _ConvNd(Module):
                     f"{name}: {argument} is {getattr(self, argument)}, groups is {self.groups} "
                     f"(wanted a multiple of groups)"
                 )
-        if self.padding_mode not in PADDING_MODES:
-            raise ValueError(
-                f"{name}: padding_mode is {self.padding_mode!r} "
-                f"(wanted one of {', '.join(PADDING_MODES)})"
-            )
+        if self.padding_mode not in self.padding_modes:
+            modes = ", ".join(map(repr, self.padding_modes))
+            raise ValueError(f"{name}: padding_mode is {self.padding_mode!r} (wanted {modes})")
+
+    def _as_padding(self, name: str, padding: Padding) -> str | tuple[Any, ...]:
+        """A name, or one int a dimension, or one (before, after) pair a dimension."""
+        if isinstance(padding, str):
+            if padding not in self.padding_names:
+                names = ", ".join(self.padding_names)
+                raise ValueError(
+                    f"{name}: padding is {padding!r} (wanted numbers or one of {names})"
+                )
+            return padding
+        pairs = as_padding(name, padding, self.dims)
+        assert not isinstance(pairs, str)
+        if any(amount < 0 for pair in pairs for amount in pair):
+            raise ValueError(f"{name}: padding is {padding} (wanted 0 or more)")
+        return tuple(pair[0] for pair in pairs) if all(a == b for a, b in pairs) else pairs
 
     def extra_repr(self) -> str:
         """Torch's words for a convolution."""
@@ -185,6 +207,8 @@ class _ConvNd(Module):
             parts.append(f"padding={self.padding}")
         if self.dilation != (1,) * self.dims:
             parts.append(f"dilation={self.dilation}")
+        if any(self.output_padding):
+            parts.append(f"output_padding={self.output_padding}")
         if self.groups != 1:
             parts.append(f"groups={self.groups}")
         if self.bias is None:
@@ -252,19 +276,3 @@ class Conv3d(_ConvNd):
     """
 
     dims = 3
-
-
-def _padding(name: str, padding: Padding, dims: int) -> str | tuple[Any, ...]:
-    """A name, or one int a dimension, or one (before, after) pair a dimension."""
-    if isinstance(padding, str):
-        if padding not in PADDING_NAMES:
-            raise ValueError(
-                f"{name}: padding is {padding!r} (wanted numbers or one of "
-                f"{', '.join(PADDING_NAMES)})"
-            )
-        return padding
-    pairs = as_padding(name, padding, dims)
-    assert not isinstance(pairs, str)
-    if any(amount < 0 for pair in pairs for amount in pair):
-        raise ValueError(f"{name}: padding is {padding} (wanted 0 or more)")
-    return tuple(pair[0] for pair in pairs) if all(a == b for a, b in pairs) else pairs
