@@ -19,6 +19,7 @@ from ._core import (  # noqa: E402
     release_memory,
     set_num_threads,
 )
+from ._explain import explain  # noqa: E402
 from .config import (  # noqa: E402
     get_cmake_dir,
     get_include,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "__version__",
+    "explain",
     "functional",
     "get_cmake_dir",
     "get_include",

@@ -44,7 +44,7 @@ def forward(
         function, dims, check_layout(function, layout, dims), image,
         as_array(function, "weight", weight),
         None if bias is None else as_array(function, "bias", bias),
-        *_window(function, dims, image, stride, padding, output_padding, groups, dilation,
+        *as_window(function, dims, image, stride, padding, output_padding, groups, dilation,
                  output_size, layout),
         as_algorithm(function, algorithm), *as_activation(function, activation),
         None if residual is None else as_array(function, "residual", residual), weights, out,
@@ -87,7 +87,7 @@ def backward(
     grad_sum = gradient_of_sum(function, grad, activation, output, again)
     gradients = _core.conv_transpose_backward(
         function, dims, check_layout(function, layout, dims), grad_sum, image, weights, biases,
-        *_window(function, dims, image, stride, padding, output_padding, groups, dilation,
+        *as_window(function, dims, image, stride, padding, output_padding, groups, dilation,
                  output_size, layout),
         as_algorithm(function, algorithm), *wanted[:3],
     )  # fmt: skip
@@ -96,7 +96,7 @@ def backward(
     return *gradients, residual_gradient(function, grad, grad_sum, residual, wanted[3])
 
 
-def _window(
+def as_window(
     function: str,
     dims: int,
     image: Array,

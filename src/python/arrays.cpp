@@ -208,7 +208,7 @@ View output_of(const char* function, const py::object& out, const Sizes& sizes,
   if (!array.dtype().equal(dtype))
     type_error(function,
                "out has dtype " + name_of(array.dtype()) + " (wanted " + name_of(dtype) + ")");
-  const std::string wanted = shape_text(sizes, input.form);
+  const std::string wanted = shape_text(in_form(sizes, input.form));
   if (shape_text(array) != wanted)
     value_error(function, "out has shape " + shape_text(array) + " (wanted " + wanted + ")");
   if (!array.writeable()) value_error(function, "out is read-only (wanted a writeable array)");
@@ -229,8 +229,8 @@ void check_apart(const char* function, const py::array& out, const py::array& in
 void check_sizes(const char* function, const char* name, const View& view, const Sizes& output,
                  const Form& form) {
   if (view.sizes == output && view.form.batched == form.batched) return;
-  value_error(function, std::string(name) + " has shape " + shape_text(view.sizes, view.form) +
-                            " (wanted " + shape_text(output, form) + ", the output's)");
+  value_error(function, std::string(name) + " has shape " + shape_text(in_form(view.sizes, view.form)) +
+                            " (wanted " + shape_text(in_form(output, form)) + ", the output's)");
 }
 
 View residual_of(const char* function, const py::array& array, const View& input,
@@ -267,12 +267,12 @@ std::string shape_text(const Sizes& sizes) {
   return text + (sizes.count() == 1 ? ",)" : ")");
 }
 
-std::string shape_text(const Sizes& sizes, const Form& form) {
+Sizes in_form(const Sizes& sizes, const Form& form) {
   Sizes ordered;
   for (int axis = 0; axis < form.axes(); ++axis)
     for (int i = 0; i < sizes.count(); ++i)
       if (form.axis(i) == axis) ordered.push(sizes[i]);
-  return shape_text(ordered);
+  return ordered;
 }
 
 }  // namespace fastconv::python

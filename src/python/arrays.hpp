@@ -131,8 +131,9 @@ View residual_of(const char* function, const py::array& array, const View& input
 // Throws what a status stands for, its message after the function's name.
 void check(const char* function, fastconv_status status);
 
+// The sizes of an image as the caller orders them.
+Sizes in_form(const Sizes& sizes, const Form& form);
+
 std::string shape_text(const Sizes& sizes);
-// As the caller orders it.
-std::string shape_text(const Sizes& sizes, const Form& form);
 
 }  // namespace fastconv::python

@@ -89,7 +89,8 @@ py::dict describe(const char* function, int dims, bool nhwc, const py::array& in
   conv.key.set_strides(kInput, conv.input.strides);
   conv.key.set_strides(kWeight, conv.weight.strides);
   conv.key.new_channels_last = is_channels_last(conv.input);
-  return describe_plan(function, *find_plan(function, conv.key));
+  const auto planned = find_plan(function, conv.key);
+  return describe_plan(function, *planned, planned->output, conv.input.form);
 }
 
 }  // namespace

@@ -144,7 +144,7 @@ py::dict describe(const char* function, int dims, bool nhwc, const py::array& in
   conv.key.direction = FASTCONV_BACKWARD_INPUT;
   conv.key.set_strides(kInput, packed_strides(conv.output, is_channels_last(conv.input)));
   conv.key.set_strides(kWeight, conv.weight.strides);
-  return describe_plan(function, *find_plan(function, conv.key));
+  return describe_plan(function, *find_plan(function, conv.key), conv.output, conv.input.form);
 }
 
 }  // namespace

@@ -97,10 +97,14 @@ py::object conv_forward(const char* function, ConvKey& key, const View& input, c
   return output.array;
 }
 
-py::dict describe_plan(const char* function, const Planned& planned) {
+py::dict describe_plan(const char* function, const Planned& planned, const Sizes& output,
+                       const Form& form) {
   fastconv_plan_info info{};
   info.size = sizeof info;
   check(function, fastconv_plan_describe(planned.plan.get(), &info));
+  const Sizes ordered = in_form(output, form);
+  py::tuple shape(static_cast<std::size_t>(ordered.count()));
+  for (int i = 0; i < ordered.count(); ++i) shape[static_cast<std::size_t>(i)] = ordered[i];
   py::dict cycles;
   for (const auto& [name, number] : {std::pair{"direct", FASTCONV_ALGORITHM_DIRECT},
                                      {"im2col", FASTCONV_ALGORITHM_IM2COL},
@@ -110,7 +114,8 @@ py::dict describe_plan(const char* function, const Planned& planned) {
   return py::dict("algorithm"_a = info.algorithm, "blocking"_a = info.blocking, "isa"_a = info.isa,
                   "threads"_a = info.threads, "tasks"_a = info.tasks,
                   "workspace_bytes"_a = info.workspace_bytes, "weight_bytes"_a = info.weight_bytes,
-                  "flop"_a = info.flop, "bytes"_a = info.bytes, "cycles"_a = cycles);
+                  "flop"_a = info.flop, "bytes"_a = info.bytes, "cycles"_a = cycles,
+                  "output"_a = shape);
 }
 
 }  // namespace fastconv::python

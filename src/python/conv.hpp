@@ -53,7 +53,8 @@ class Extras {
 py::object conv_forward(const char* function, ConvKey& key, const View& input, const View* weight,
                         const Weights* prepared, Extras& extras);
 
-// What a plan chose.
-py::dict describe_plan(const char* function, const Planned& planned);
+// What a plan chose, and the shape of what it computes.
+py::dict describe_plan(const char* function, const Planned& planned, const Sizes& output,
+                       const Form& form);
 
 }  // namespace fastconv::python
