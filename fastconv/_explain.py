@@ -13,7 +13,7 @@ from . import _core
 from . import functional as F
 from .explanation import Explanation, ModelExplanation
 from .functional import _convolution, _transposed
-from .functional._coerce import Array, as_array, as_int, as_padding, as_tuple
+from .functional._coerce import Array, as_array, as_int, as_ints, as_pads, as_tuple
 from .functional._layout import check_layout
 
 if TYPE_CHECKING:
@@ -77,8 +77,8 @@ def _explain_conv(
     image, weights = _arrays(name, input=input, weight=weight)
     info = _core.conv_describe(
         name, dims, check_layout(name, layout, dims), image, weights,
-        as_tuple(name, "stride", stride, dims), as_padding(name, padding, dims),
-        as_tuple(name, "dilation", dilation, dims), as_int(name, "groups", groups),
+        as_ints(name, "stride", stride, dims), as_pads(name, padding, dims),
+        as_ints(name, "dilation", dilation, dims), as_int(name, "groups", groups),
         _convolution.as_algorithm(name, algorithm),
     )  # fmt: skip
     return Explanation(name=name, input=image.shape, asked=algorithm, **info)

@@ -87,8 +87,10 @@ def as_int(function: str, name: str, value: SupportsIndex) -> int:
 
 
 def is_tuple_of_ints(value: Any, dims: int) -> TypeGuard[tuple[int, ...]]:
-    """Whether `value` is what `as_tuple` returns."""
-    return type(value) is tuple and len(value) == dims and {*map(type, value)} == {int}
+    """Whether `value` is what `as_tuple` returns, for 1 to 3 dimensions."""
+    if type(value) is not tuple or len(value) != dims:
+        return False
+    return type(value[0]) is type(value[dims // 2]) is type(value[-1]) is int
 
 
 def as_tuple(function: str, name: str, value: Ints, dims: int) -> tuple[int, ...]:
@@ -106,6 +108,18 @@ def as_tuple(function: str, name: str, value: Ints, dims: int) -> tuple[int, ...
             f"(wanted one int, or {dims})"
         )
     return numbers
+
+
+def as_ints(function: str, name: str, value: Ints, dims: int) -> Ints:
+    """What the compiled module reads as one int a dimension: an int, or a tuple of `dims`."""
+    return value if type(value) is int else as_tuple(function, name, value, dims)
+
+
+def as_pads(function: str, value: Padding, dims: int) -> Padding:
+    """What the compiled module reads as a padding: as `as_ints`, or as `as_padding`."""
+    if type(value) is int or is_tuple_of_ints(value, dims):
+        return value
+    return as_padding(function, value, dims)
 
 
 def as_padding(function: str, value: Padding, dims: int) -> str | tuple[tuple[int, int], ...]:

@@ -15,10 +15,9 @@ from ._coerce import (
     Padding,
     as_array,
     as_int,
-    as_padding,
-    as_tuple,
+    as_ints,
+    as_pads,
     float_arrays,
-    is_tuple_of_ints,
 )
 from ._layout import check_layout
 
@@ -57,11 +56,11 @@ def forward(
     if residual is not None and type(residual) is not np.ndarray:
         residual = as_array(function, "residual", residual)
     if type(stride) is not int:
-        stride = as_tuple(function, "stride", stride, dims)
-    if type(padding) is not int and not is_tuple_of_ints(padding, dims):
-        padding = as_padding(function, padding, dims)
+        stride = as_ints(function, "stride", stride, dims)
+    if type(padding) is not int:
+        padding = as_pads(function, padding, dims)
     if type(dilation) is not int:
-        dilation = as_tuple(function, "dilation", dilation, dims)
+        dilation = as_ints(function, "dilation", dilation, dims)
     if type(groups) is not int:
         groups = as_int(function, "groups", groups)
     kind, slope = (0, 0.0) if activation is None else as_activation(function, activation)
@@ -139,8 +138,8 @@ def backward(
     grad_sum = gradient_of_sum(function, grad, activation, output, again)
     gradients = _core.conv_backward(
         function, dims, check_layout(function, layout, dims), grad_sum, image, weights, biases,
-        as_tuple(function, "stride", stride, dims), as_padding(function, padding, dims),
-        as_tuple(function, "dilation", dilation, dims), as_int(function, "groups", groups),
+        as_ints(function, "stride", stride, dims), as_pads(function, padding, dims),
+        as_ints(function, "dilation", dilation, dims), as_int(function, "groups", groups),
         as_algorithm(function, algorithm), *wanted[:3],
     )  # fmt: skip
     if residual is None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from .. import _core
-from ._coerce import Array, Ints, Padding, as_array, as_int, as_padding, as_tuple
+from ._coerce import Array, Ints, Padding, as_array, as_int, as_ints, as_pads, as_tuple
 from ._convolution import (
     Activation,
     Gradients,
@@ -107,21 +107,14 @@ def as_window(
     dilation: Ints,
     output_size: Ints | None,
     layout: str,
-) -> tuple[
-    tuple[int, ...],
-    str | tuple[tuple[int, int], ...],
-    tuple[int, ...],
-    int,
-    tuple[int, ...],
-    tuple[int, ...] | None,
-]:
+) -> tuple[Ints, Padding, Ints, int, Ints, tuple[int, ...] | None]:
     """Stride, padding, output_padding, groups, dilation and output_size as the core takes them."""
     return (
-        as_tuple(function, "stride", stride, dims),
-        as_padding(function, padding, dims),
-        as_tuple(function, "output_padding", output_padding, dims),
+        as_ints(function, "stride", stride, dims),
+        as_pads(function, padding, dims),
+        as_ints(function, "output_padding", output_padding, dims),
         as_int(function, "groups", groups),
-        as_tuple(function, "dilation", dilation, dims),
+        as_ints(function, "dilation", dilation, dims),
         as_output_size(function, output_size, dims, image.ndim, layout),
     )
 

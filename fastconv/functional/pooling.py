@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import _core
-from ._coerce import Array, Ints, Padding, as_array, as_int, as_padding, as_tuple
+from ._coerce import Array, Ints, Padding, as_array, as_int, as_ints, as_pads
 from ._layout import check_layout
 
 
@@ -212,16 +212,12 @@ def _pool(
     layout: str,
 ) -> tuple[bool, tuple[Any, Any, Any, Any]]:
     """Whether channels come last, and the window; what is plain already stays as it is."""
-    if type(kernel_size) is not int:
-        kernel_size = as_tuple(function, "kernel_size", kernel_size, dims)
-    if stride is None:
-        stride = kernel_size
-    elif type(stride) is not int:
-        stride = as_tuple(function, "stride", stride, dims)
+    kernel_size = as_ints(function, "kernel_size", kernel_size, dims)
+    stride = kernel_size if stride is None else as_ints(function, "stride", stride, dims)
     if type(padding) is not int:
-        padding = as_padding(function, padding, dims)
+        padding = as_pads(function, padding, dims)
     if type(dilation) is not int:
-        dilation = as_tuple(function, "dilation", dilation, dims)
+        dilation = as_ints(function, "dilation", dilation, dims)
     nhwc = layout != "NCHW" and check_layout(function, layout, dims)
     return nhwc, (kernel_size, stride, padding, dilation)
 

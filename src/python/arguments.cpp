@@ -1,5 +1,7 @@
 #include "python/arguments.hpp"
 
+#include "python/errors.hpp"
+
 namespace fastconv::python {
 
 std::int64_t read_int(const char* function, const char* name, py::handle value) {

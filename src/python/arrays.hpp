@@ -96,44 +96,18 @@ View bias_of(const char* function, const py::array& array, const View& input,
 // Indices of an image's form as int64, from int32 or int64.
 View indices_of(const char* function, const py::array& array, const Form& form);
 
-// Whether memory is ordered (N, spatial..., C), and not also in C order; for shapes of that order
-// whether it is not ordered (N, C, spatial...) alone.
-bool is_channels_last(const View& view);
+// An image of this dtype, without a look at its dtype.
+View image_view(const char* function, const char* name, const py::array& array,
+                fastconv_dtype dtype, Form form);
 
-// The strides of new memory.
-Sizes packed_strides(const Sizes& sizes, bool channels_last);
-
-// A new array from the library's pool, in the caller's form.
-View allocate(const py::dtype& dtype, const Form& form, const Sizes& sizes, const Sizes& strides);
-
-// A new array of as many axes as sizes, in C order.
-View allocate(const py::dtype& dtype, const Sizes& sizes);
-
-// A caller's array to write to: of these sizes and the dtype of `input`, writeable, each element
-// with memory of its own; anything else is an error.
-View output_of(const char* function, const py::object& out, const Sizes& sizes,
-               const View& input);
-
-// A ValueError where `out` shares memory with an input.
-void check_apart(const char* function, const py::array& out, const py::array& input);
+// Whether strides count whole elements, on aligned memory.
+bool in_elements(const py::array& array);
 
 // An image of the output's sizes, else a ValueError that calls it by `name`.
 void check_sizes(const char* function, const char* name, const View& view, const Sizes& output,
                  const Form& form);
 
-// The residual, with the strides of the output: a copy where it has others.
-View residual_of(const char* function, const py::array& array, const View& input,
-                 const View& output);
-
-// "function: message" as a ValueError.
-[[noreturn]] void value_error(const char* function, const std::string& message);
-
-// Throws what a status stands for, its message after the function's name.
-void check(const char* function, fastconv_status status);
-
 // The sizes of an image as the caller orders them.
 Sizes in_form(const Sizes& sizes, const Form& form);
-
-std::string shape_text(const Sizes& sizes);
 
 }  // namespace fastconv::python

@@ -1,5 +1,6 @@
 // Convolution and its gradients.
 #include "python/conv.hpp"
+#include "python/outputs.hpp"
 #include "python/register.hpp"
 
 namespace fastconv::python {

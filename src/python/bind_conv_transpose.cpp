@@ -1,6 +1,7 @@
 // Transposed convolution: the input gradient of the convolution that has its input as output.
 //   output[n, oc, i * stride + k * dilation - pad_before] += input[n, ic, i] * weight[ic, oc, k]
 #include "python/conv.hpp"
+#include "python/outputs.hpp"
 #include "python/register.hpp"
 #include "python/transpose.hpp"
 

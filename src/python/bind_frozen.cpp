@@ -1,5 +1,6 @@
 // A convolution layer whose weights do not change: all but the input is settled beforehand.
 #include "python/conv.hpp"
+#include "python/errors.hpp"
 #include "python/register.hpp"
 
 namespace fastconv::python {

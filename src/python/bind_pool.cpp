@@ -2,6 +2,8 @@
 #include <optional>
 
 #include "python/arguments.hpp"
+#include "python/errors.hpp"
+#include "python/outputs.hpp"
 #include "python/plans.hpp"
 #include "python/register.hpp"
 

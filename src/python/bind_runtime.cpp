@@ -1,5 +1,6 @@
 // Version, instruction sets, threads, memory.
 #include "python/arrays.hpp"
+#include "python/errors.hpp"
 #include "python/register.hpp"
 
 namespace fastconv::python {

@@ -1,5 +1,8 @@
 #include "python/conv.hpp"
 
+#include "python/errors.hpp"
+#include "python/outputs.hpp"
+
 namespace fastconv::python {
 
 void describe_method(const Method& method, fastconv_conv_desc& desc) {

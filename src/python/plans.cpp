@@ -3,6 +3,9 @@
 #include <array>
 #include <mutex>
 
+#include "python/errors.hpp"
+#include "python/outputs.hpp"
+
 namespace fastconv::python {
 namespace {
 

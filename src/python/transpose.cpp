@@ -1,5 +1,7 @@
 #include "python/transpose.hpp"
 
+#include "python/errors.hpp"
+
 namespace fastconv::python {
 namespace {
 

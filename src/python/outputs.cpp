@@ -1,0 +1,118 @@
+#include "python/outputs.hpp"
+
+#include <new>
+
+#include "python/errors.hpp"
+
+namespace fastconv::python {
+namespace {
+
+bool overlap(const py::array& a, const py::array& b) {
+  const py::module_ numpy = py::module_::import("numpy");
+  if (!numpy.attr("may_share_memory")(a, b).cast<bool>()) return false;
+  try {
+    return numpy.attr("shares_memory")(a, b, 100000).cast<bool>();
+  } catch (const py::error_already_set&) {  // too hard to tell
+    return true;
+  }
+}
+
+bool same_memory_order(const View& a, const View& b) {
+  for (int i = 0; i < a.sizes.count(); ++i)
+    if (a.sizes[i] != 1 && a.strides[i] != b.strides[i]) return false;
+  return true;
+}
+
+}  // namespace
+
+bool is_channels_last(const View& view) {
+  const int axes = view.sizes.count();
+  const auto ordered = [&](const Sizes& strides) {
+    for (int i = 0; i < axes; ++i)
+      if (view.sizes[i] != 1 && view.strides[i] != strides[i]) return false;
+    return true;
+  };
+  if (ordered(packed_strides(view.sizes, false)))
+    return view.form.nhwc && ordered(packed_strides(view.sizes, true));
+  return view.form.nhwc || ordered(packed_strides(view.sizes, true));
+}
+
+Sizes packed_strides(const Sizes& sizes, bool channels_last) {
+  Sizes strides = sizes;
+  std::int64_t step = 1;
+  if (channels_last) strides[1] = step, step *= sizes[1];
+  for (int i = sizes.count(); i-- > 0;) {
+    if (channels_last && i == 1) continue;
+    strides[i] = step;
+    step *= sizes[i];
+  }
+  return strides;
+}
+
+View allocate(const py::dtype& dtype, const Form& form, const Sizes& sizes, const Sizes& strides) {
+  const py::ssize_t item = dtype.itemsize();
+  py::ssize_t bytes = item;
+  py::ssize_t shape[kMostAxes], byte_strides[kMostAxes];
+  for (int i = 0; i < sizes.count(); ++i) {
+    if (__builtin_mul_overflow(bytes, sizes[i], &bytes)) throw std::bad_alloc();
+    const int axis = form.axis(i);
+    if (axis < 0) continue;
+    shape[axis] = sizes[i];
+    byte_strides[axis] = strides[i] * item;
+  }
+  void* block = fastconv_allocate(static_cast<std::size_t>(bytes));
+  if (!block) throw std::bad_alloc();
+  const py::capsule owner(block, [](void* memory) { fastconv_free(memory); });
+  const int axes = form.axes();
+  return {py::array(dtype, {shape, shape + axes}, {byte_strides, byte_strides + axes}, block,
+                    owner),
+          item == 4 ? FASTCONV_FLOAT32 : FASTCONV_FLOAT64, form, sizes, strides};
+}
+
+View allocate(const py::dtype& dtype, const Sizes& sizes) {
+  return allocate(dtype, {sizes.count() - 2}, sizes, packed_strides(sizes, false));
+}
+
+View output_of(const char* function, const py::object& out, const Sizes& sizes,
+               const View& input) {
+  if (!py::isinstance<py::array>(out))
+    type_error(function, std::string("out is a ") + Py_TYPE(out.ptr())->tp_name +
+                             " (wanted a NumPy array)");
+  const auto array = py::reinterpret_borrow<py::array>(out);
+  const py::dtype dtype = input.array.dtype();
+  if (!array.dtype().equal(dtype))
+    type_error(function,
+               "out has dtype " + name_of(array.dtype()) + " (wanted " + name_of(dtype) + ")");
+  const std::string wanted = shape_text(in_form(sizes, input.form));
+  if (shape_text(array) != wanted)
+    value_error(function, "out has shape " + shape_text(array) + " (wanted " + wanted + ")");
+  if (!array.writeable()) value_error(function, "out is read-only (wanted a writeable array)");
+  bool fits = in_elements(array);
+  for (py::ssize_t i = 0; i < array.ndim(); ++i)
+    fits &= array.strides(i) != 0 || array.shape(i) <= 1;
+  if (!fits)
+    value_error(function, "out has strides that skip or share parts of elements (wanted an "
+                          "aligned array, each element with memory of its own)");
+  return image_view(function, "out", array, input.dtype, input.form);
+}
+
+void check_apart(const char* function, const py::array& out, const py::array& input) {
+  if (overlap(out, input))
+    value_error(function, "out overlaps an input (wanted memory of its own)");
+}
+
+View residual_of(const char* function, const py::array& array, const View& input,
+                 const View& output) {
+  View view = image_of(function, "residual", array, input.form, input);
+  check_sizes(function, "residual", view, output.sizes, output.form);
+  if (same_memory_order(view, output)) return view;
+  View copy = allocate(view.array.dtype(), view.form, output.sizes,
+                       packed_strides(output.sizes, is_channels_last(output)));
+  if (!same_memory_order(copy, output))
+    value_error(function, "out has strides that residual cannot be copied to (wanted an array in "
+                          "C order or channels-last)");
+  copy.array[py::ellipsis()] = view.array;
+  return copy;
+}
+
+}  // namespace fastconv::python
