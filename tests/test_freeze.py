@@ -81,6 +81,42 @@ def test_activation_is_fused_into_the_convolution_before_it(text, mode):
     np.testing.assert_array_equal(net(X), wanted)
 
 
+class Scaled(nn.Module):
+    """What a BatchNorm in eval() is."""
+
+    def __init__(self, channels):
+        rng = np.random.default_rng(5)
+        self.weight = nn.Parameter(rng.standard_normal(channels).astype(np.float32))
+        self.register_buffer("shift", rng.standard_normal(channels).astype(np.float32))
+
+    def forward(self, x):
+        return x * self.weight.data[:, None, None] + self.shift[:, None, None]
+
+    def _affine(self):
+        return self.weight.data, self.shift
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize(
+    "text", ["Conv2d(4, 6, 3, bias=bias)", "Conv2d(4, 6, 3, 1, 1, 1, 2, bias, 'reflect')",
+             "ConvTranspose2d(4, 6, 3, 2, 0, 0, 2, bias)"]
+)  # fmt: skip
+def test_affine_map_is_folded_into_the_convolution_before_it(text, bias):
+    conv = eval(text, {"bias": bias}, vars(nn))
+    net = nn.Sequential(conv, Scaled(6), nn.ReLU(), Scaled(6))
+    wanted, plain = net.eval()(X), conv(X)
+    net.freeze()
+    net[1].forward = net[2].forward = None  # they are not called
+    np.testing.assert_allclose(net(X), wanted, rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(conv(X), plain)
+    del net[1].forward, net[2].forward
+    with pytest.raises(ValueError, match="read-only"):
+        net[1].shift[...] = 0
+    net[1].train()
+    net[1].shift[...] += 1
+    assert not np.allclose(net(X), wanted)  # thawed apart
+
+
 def test_what_overrides_forward_is_left_alone():
     class Doubled(nn.Conv2d):
         def forward(self, input):

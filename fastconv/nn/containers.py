@@ -39,26 +39,32 @@ class Sequential(Module):
             for module in self.children():
                 input = module(input)
             return input
-        for both, first, second in self._packed:
-            if second is None:
+        for joined, first, followers in self._packed:
+            if joined is not None and first._frozen and followers[0]._frozen:
+                input = joined(as_array(type(first).__name__, "input", input))
+            else:  # nothing to join, or thawed apart from this container
                 input = first(input)
-            elif first._frozen:
-                input = both(as_array(type(first).__name__, "input", input))
-            else:  # thawed apart from this container
-                input = second(first(input))
+                for module in followers:
+                    input = module(input)
         return input
 
     def _pack(self) -> None:
-        """Steps of one module, or of a convolution and the activation after it in one."""
-        steps: list[tuple[Any, Module, Module | None]] = []
-        for module in self.children():
-            before = steps[-1][1] if steps and steps[-1][2] is None else None
-            activation = activation_of(module)
-            if isinstance(before, _ConvNd) and before._packed_forward and activation is not None:
-                steps[-1] = (before._pack_with(activation), before, module)
-            else:
-                steps.append((None, module, None))
-        self._packed = steps
+        """Steps of one module, or of a convolution with the affine map and activation after it."""
+        self._packed = []
+        rest = list(self.children())
+        while rest:
+            first, followers = rest.pop(0), []
+            affine = activation = joined = None
+            if isinstance(first, _ConvNd) and first._packed_forward:
+                affine = rest[0]._affine() if rest else None
+                if affine is not None:
+                    followers.append(rest.pop(0))
+                activation = activation_of(rest[0]) if rest else None
+                if activation is not None:
+                    followers.append(rest.pop(0))
+                if followers:
+                    joined = first._pack_with(activation, affine)
+            self._packed.append((joined, first, followers))
 
     def backward(self, grad_output: Any) -> Any:
         """The gradient of the first module's input."""

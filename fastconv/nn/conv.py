@@ -17,6 +17,8 @@ from ..random import Rng, uniform
 from .module import Module
 from .parameter import Parameter
 
+Affine = tuple[Array, Array] | None
+
 
 class _ConvNd(Module):
     """Weights, their initial values and padding modes; a subclass says how many dimensions."""
@@ -93,22 +95,36 @@ class _ConvNd(Module):
 
     def _pack(self) -> None:
         if self._packed_forward:
-            self._packed = self._pack_with(None)
+            self._packed = self._pack_with(None, None)
 
-    def _pack_with(self, activation: Activation) -> Callable[[Array], Array]:
-        """The layer on its weights of now, and an activation after it."""
-        name = type(self).__name__
-        weights = getattr(self._packed, "weights", None) or _core.Weights(
-            name, self.weight.data, self.groups
-        )
-        zeros = self.padding_mode == "zeros"
+    def _pack_with(self, activation: Activation, affine: Affine) -> Callable[..., Array]:
+        """The layer on its weights of now, with an affine map and an activation after it."""
+        name, zeros = type(self).__name__, self.padding_mode == "zeros"
+        weights, bias = self._pack_weights(affine)
         frozen = _core.FrozenConv(
-            name, weights, None if self.bias is None else self.bias.data, self.stride,
-            self.padding if zeros else 0, self.dilation, *as_activation(name, activation),
+            name, weights, bias, self.stride, self.padding if zeros else 0, self.dilation,
+            *as_activation(name, activation),
         )  # fmt: skip
         if zeros:
             return frozen
         return lambda input: frozen(self._padded(input)[0])
+
+    def _pack_weights(self, affine: Affine) -> tuple[_core.Weights, Array | None]:
+        """Packed weights and the bias. One layer's are shared by all that use it as it is."""
+        name, weight = type(self).__name__, self.weight.data
+        bias = None if self.bias is None else self.bias.data
+        if affine is None:
+            if self._weights is None:
+                object.__setattr__(self, "_weights", _core.Weights(name, weight, self.groups))
+            return self._weights, bias
+        scale, shift = (values.astype(np.float64) for values in affine)
+        folded = (weight * self._along_outputs(scale)).astype(weight.dtype)
+        sums = shift if bias is None else bias * scale + shift
+        return _core.Weights(name, folded, self.groups), sums.astype(weight.dtype)
+
+    def _along_outputs(self, scale: Array) -> Array:
+        """A number for each output channel, to multiply the weights with."""
+        return scale.reshape(-1, *(1,) * (self.dims + 1))
 
     def backward(self, grad_output: Any) -> Array:
         """The input's gradient; adds those of weight and bias."""

@@ -14,7 +14,7 @@ from ..functional import _transposed
 from ..functional._coerce import Array, Ints, Padding, as_tuple
 from ..functional._convolution import Activation
 from ..random import Rng
-from .conv import _ConvNd
+from .conv import Affine, _ConvNd
 
 
 class _ConvTransposeNd(_ConvNd):
@@ -57,7 +57,7 @@ class _ConvTransposeNd(_ConvNd):
 
     def forward(self, input: Any, output_size: Ints | None = None) -> Array:
         """The transposed convolution of `input`; its size is `output_size` where that is given."""
-        output = self._run(input, output_size, None, None)
+        output = self._run(input, output_size, self.bias, None, None)
         self._keep(input, output_size)
         return output
 
@@ -85,21 +85,27 @@ class _ConvTransposeNd(_ConvNd):
         own = _ConvTransposeNd
         return kind.forward is own.forward and kind.__call__ is own.__call__
 
-    def _pack_with(self, activation: Activation) -> Callable[..., Array]:
-        weights = _core.Weights(type(self).__name__, self.weight.data, self.groups)
-        return lambda input, size=None: self._run(input, size, activation, weights)
+    def _pack_with(self, activation: Activation, affine: Affine) -> Callable[..., Array]:
+        weights, bias = self._pack_weights(affine)
+        return lambda input, size=None: self._run(input, size, bias, activation, weights)
+
+    def _along_outputs(self, scale: Array) -> Array:
+        """The groups' output channels, for the input channels of each."""
+        by_group = np.repeat(scale.reshape(self.groups, -1), self.in_channels // self.groups, 0)
+        return by_group.reshape(*by_group.shape, *(1,) * self.dims)
 
     def _run(
         self,
         input: Any,
         output_size: Ints | None,
+        bias: Any,
         activation: Activation,
         weights: _core.Weights | None,
     ) -> Array:
         return _transposed.forward(
-            type(self).__name__, self.dims, input, self.weight, self.bias, self.stride,
-            self.padding, self.output_padding, self.groups, self.dilation, output_size, activation,
-            None, "auto", "NCHW", None, weights,
+            type(self).__name__, self.dims, input, self.weight, bias, self.stride, self.padding,
+            self.output_padding, self.groups, self.dilation, output_size, activation, None, "auto",
+            "NCHW", None, weights,
         )  # fmt: skip
 
 

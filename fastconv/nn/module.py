@@ -42,6 +42,7 @@ class Module:
     _frozen: bool = False
     _locked: tuple[Array, ...] = ()  # arrays that thawing makes writeable again
     _packed: Any = None  # what a frozen layer computes with
+    _weights: Any = None  # its packed weights
     _settled: ClassVar[tuple[str, ...]] = ()  # names of what `_packed` depends on
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -91,7 +92,7 @@ class Module:
         object.__setattr__(self, name, value)
 
     def __getstate__(self) -> dict[str, Any]:
-        left_out = ("_saved", "_locked", "_packed")
+        left_out = ("_saved", "_locked", "_packed", "_weights")
         return {name: value for name, value in vars(self).items() if name not in left_out}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -253,8 +254,15 @@ class Module:
     def _pack(self) -> None:
         """Make `_packed` where the layer has a faster way for weights that stay."""
 
+    def _affine(self) -> tuple[Array, Array] | None:
+        """Scale and shift of each channel, of a layer that in `eval` is nothing else.
+
+        A frozen `Sequential` folds such a layer into the convolution before it.
+        """
+        return None
+
     def _thaw(self) -> None:
-        self._frozen, self._packed = False, None
+        self._frozen, self._packed, self._weights = False, None, None
         for value in vars(self).values():
             if isinstance(value, Parameter):
                 value._frozen = False
