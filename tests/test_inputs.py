@@ -98,6 +98,14 @@ def test_repeated_elements_are_read():
     assert np.array_equal(fc.conv2d(x, W, B), fc.conv2d(x.copy(), W, B))
 
 
+def test_integers_of_any_kind():
+    wanted = fc.conv2d(X, W, B, 2, (1, 0), 1)
+    for two in (np.int64(2), np.array(2), [2], (2, 2), np.array([2, 2])):
+        assert np.array_equal(fc.conv2d(X, W, B, two, np.array([1, 0]), np.uint8(1)), wanted)
+    for padding in ([1, 0], ((1, 1), (0, 0)), [[1, 1], np.array([0, 0])], (np.int32(1), (0, 0))):
+        assert np.array_equal(fc.conv2d(X, W, B, 2, padding), wanted)
+
+
 def test_without_a_batch():
     assert np.array_equal(fc.conv2d(X[0], W, B), Y[0])
     gx, gw, gb = fc.conv2d_backward(Y[0], X[0], W, B)
@@ -232,6 +240,9 @@ ERRORS = [
     (TypeError, "conv2d: stride is True (wanted an int)", lambda: fc.conv2d(X, W, stride=True)),
     (TypeError, "conv2d: padding is None", lambda: fc.conv2d(X, W, padding=None)),
     (TypeError, "conv2d: groups is 1.0", lambda: fc.conv2d(X, W, groups=1.0)),
+    (TypeError, "conv2d: stride is array(1.5)", lambda: fc.conv2d(X, W, stride=np.array(1.5))),
+    (ValueError, "conv2d: algorithm is ['direct'] (wanted one of", lambda: fc.conv2d(X, W, algorithm=["direct"])),
+    (ValueError, "conv2d_backward: needs is True (wanted three bools)", lambda: fc.conv2d_backward(Y, X, W, needs=True)),
     # numbers that overflow somewhere
     (ValueError, "wanted a number below 2**63", lambda: fc.conv2d(X, W, stride=2**63)),
     (ValueError, "conv2d: stride is (4611686018427387904, 4611686018427387904) (wanted at most 2**46)", lambda: fc.conv2d(X, W, stride=BIG)),

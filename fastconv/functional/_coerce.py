@@ -97,7 +97,7 @@ def as_tuple(function: str, name: str, value: Ints, dims: int) -> tuple[int, ...
     """One int a dimension, from one int or from a sequence of `dims` ints."""
     if is_tuple_of_ints(value, dims):
         return value
-    if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
+    if not _is_sequence(value):
         return (as_int(function, name, cast(int, value)),) * dims
     numbers = tuple(as_int(function, name, item) for item in value)
     if len(numbers) == 1:
@@ -126,10 +126,10 @@ def as_padding(function: str, value: Padding, dims: int) -> str | tuple[tuple[in
     """A named padding as it is; otherwise one (before, after) pair a dimension."""
     if isinstance(value, str):
         return value
-    if isinstance(value, Iterable):
+    if _is_sequence(value):
         pairs: list[tuple[int, int]] = []
         for item in value:
-            if isinstance(item, Iterable) and not isinstance(item, (str, bytes)):
+            if _is_sequence(item):
                 before, after = as_tuple(function, "padding", item, 2)
             else:
                 before = after = as_int(function, "padding", cast(int, item))
@@ -142,8 +142,15 @@ def as_padding(function: str, value: Padding, dims: int) -> str | tuple[tuple[in
                 f"(wanted one int, {dims} ints, {dims} (before, after) pairs, or a name)"
             )
         return tuple(pairs)
-    both = as_int(function, "padding", value)
+    both = as_int(function, "padding", cast(int, value))
     return ((both, both),) * dims
+
+
+def _is_sequence(value: Any) -> TypeGuard[Sequence[Any]]:
+    """Whether `value` holds several numbers, and is not one number as an array."""
+    if isinstance(value, np.ndarray):
+        return value.ndim > 0
+    return isinstance(value, Iterable) and not isinstance(value, (str, bytes))
 
 
 def _type_name(value: Any) -> str:

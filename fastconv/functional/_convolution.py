@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Sized
 from typing import Any
 
 import numpy as np
@@ -73,7 +73,7 @@ def forward(
 
 def as_algorithm(function: str, name: str) -> int:
     """The core's number."""
-    number = ALGORITHMS.get(name)
+    number = ALGORITHMS.get(name) if isinstance(name, str) else None
     if number is None:
         wanted = ", ".join(map(repr, ALGORITHMS))
         raise ValueError(f"{function}: algorithm is {name!r} (wanted one of {wanted})")
@@ -149,12 +149,9 @@ def backward(
 
 def as_needs(function: str, needs: Sequence[bool], residual: Any) -> tuple[bool, bool, bool, bool]:
     """Four bools: of input, weight, bias and residual; the last may be left out."""
-    flags = [bool(need) for need in needs]
-    if len(flags) == 3:
-        flags.append(residual is not None)
-    elif residual is None:
-        flags = []
-    if len(flags) == 4:
+    count = len(needs) if isinstance(needs, Sized) and np.ndim(needs) == 1 else 0
+    if count == 3 or (count == 4 and residual is not None):
+        flags = [bool(need) for need in needs] + [residual is not None]
         return flags[0], flags[1], flags[2], flags[3]
     wanted = "three bools" if residual is None else "three or four bools"
     raise ValueError(f"{function}: needs is {needs!r} (wanted {wanted})")
