@@ -19,11 +19,12 @@ class ChannelMethod {
   }
 
   ChannelMethod(const Kernels<T>& kernels, const CorrelationShape& shape, const PartAxes& axes,
-                std::int64_t)
+                std::int64_t channels)
       : kernels_(kernels),
         shape_(shape),
         axes_(axes),
-        layout_(axes.depth, axes.height, axes.width, 0),
+        layout_(axes.depth, axes.height, axes.width, 0,
+                channels == shape.ic ? kFewPixels : StripLayout::kBlockPixels),
         inside_(layout_.inside()),
         pixel_step_(axes.width.step * shape.input.axis[2]),
         row_step_(axes.height.step * shape.input.axis[1]) {}
@@ -118,7 +119,7 @@ class ChannelMethod {
   double store_cost() const {
     const bool pixels = shape_.output.channel == 1;
     const bool rows = axes_.width.stride * shape_.output.axis[2] == 1;
-    return (pixels ? 0.15 : rows ? 0.6 : 1.5) * static_cast<double>(axes_.outputs());
+    return (pixels ? 0.3 : rows ? 1.2 : 2.5) * static_cast<double>(axes_.outputs());
   }
 
   std::string blocking() const {
@@ -133,6 +134,8 @@ class ChannelMethod {
   // cache.
   static constexpr std::int64_t kChunkTaps = 640;
   static constexpr std::int64_t kImagePixels = 512;
+  // Sums that are finished at once stay in the first cache until they are stored.
+  static constexpr std::int64_t kFewPixels = 64;
 
   // Writes the taps of an output row that meet the image, width by width, and returns how many
   // there are of each width.
