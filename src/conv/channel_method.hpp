@@ -111,8 +111,8 @@ class ChannelMethod {
     const Split tiles(layout_.rows.largest() * layout_.columns.largest() / rows,
                       kernels_.channel_pixels[units]);
     for (std::int64_t tile = 0; tile < tiles.parts; ++tile)
-      all += tile_cycles(units, tiles.size(tile));
-    return all * static_cast<double>(rows * layout_.blocks()) * share_of(axes_.depth) *
+      all += tile_cycles(units, tiles.size(tile), 1);
+    return all * static_cast<double>(rows) * layout_.mean_blocks() * share_of(axes_.depth) *
            share_of(axes_.height) * share_of(axes_.width);
   }
   double pack_cost() const { return 0; }

@@ -135,18 +135,17 @@ class PixelMethod {
   // Cycles for one k of all pixels of an image.
   double cost(std::int64_t rows) const {
     double all = 0;
-    const auto blocks = layout_.blocks();
     const Index lanes = kernels_.lanes;
     const Index pixels = (layout_.rows.largest() - 1) * pitch_ + layout_.columns.largest();
     const Split tiles((pixels + lanes - 1) / lanes, kernels_.tile_vectors[rows]);
     for (std::int64_t tile = 0; tile < tiles.parts; ++tile)
-      all += tile_cycles(tiles.size(tile), rows);
-    return all * static_cast<double>(blocks);
+      all += tile_cycles(tiles.size(tile), rows, axes_.taps() == 1 ? 1 : 2);
+    return all * layout_.mean_blocks();
   }
   double pack_cost() const {
     if (in_place_) return 0;
     return copy_cycles(shape_.input.axis[2] * axes_.width.step) *
-           static_cast<double>(layout_.channel * layout_.blocks());
+           static_cast<double>(layout_.channel) * layout_.mean_blocks();
   }
   double store_cost() const {
     const bool rows = axes_.width.stride * shape_.output.axis[2] == 1;
