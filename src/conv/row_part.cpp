@@ -37,6 +37,12 @@ double tile_sum(double sums, double loads) {
   return std::max(sums, loads) + 0.3 * std::min(sums, loads);
 }
 
+// Tiles of so many rows, `apart` rows from one another.
+std::int64_t tiles_of(const PartAxes& axes, std::int64_t rows, std::int64_t apart) {
+  if (rows == 1) return axes.height.output;
+  return apart * (((axes.height.output - 1) / apart) / rows + 1);
+}
+
 struct RowTiling {
   int channels = 0, rows = 0, kernel = 0, stride = 0;
   double cycles = 0;  // for a vector of columns, of all rows and output channels, a plane and kw
@@ -55,7 +61,8 @@ class RowPart final : public Part<T> {
         tiling_(tiling),
         tap_step_(tap_step(width_)),
         planes_(shape.ic * static_cast<std::int64_t>(axes.depth.taps.size())),
-        row_tiles_((axes.height.output - 1) / tiling.rows + 1),
+        phases_(tiling.rows == 1 ? 1 : tap_step(height_)),
+        row_tiles_(tiles_of(axes, tiling.rows, phases_)),
         oc_blocks_(shape.oc / tiling.channels) {}
 
   // What serves this problem, with no rows if nothing does.
@@ -67,12 +74,16 @@ class RowPart final : public Part<T> {
     const std::vector<Tap> height = ascending(axes.height);
     const std::int64_t step = tap_step(ascending(axes.width));
     if (step == 0 || axes.width.step > 2 || height.size() > 16) return best;
-    const bool dense = tap_step(height) == 1 && axes.height.step == axes.width.step;
+    // Rows of one tile are as far apart as the taps are; with a stride they must be neighbours.
+    const std::int64_t apart = tap_step(height);
+    const bool dense = apart > 0 && axes.height.step == axes.width.step &&
+                       (apart == 1 || axes.height.step == 1);
     const auto kernel = static_cast<int>(height.size());
     const auto stride = static_cast<int>(axes.width.step);
     for (int channels : kRowTileChannels)
       for (int tile : kRowTileSizes) {
-        if (shape.oc % channels || tile > axes.height.output || (tile > 1 && !dense)) continue;
+        if (shape.oc % channels || (tile > 1 && (!dense || tile * apart > axes.height.output)))
+          continue;
         const std::int64_t read = (tile - 1) * stride + kernel;
         const std::int64_t planes = shape.ic * static_cast<std::int64_t>(axes.depth.taps.size());
         if (planes * read > kMostRows) continue;
@@ -81,9 +92,9 @@ class RowPart final : public Part<T> {
         // of every second element is two and a shuffle.
         const std::int64_t bytes =
             planes * read * axes.width.input * static_cast<std::int64_t>(sizeof(T));
-        const double load = (stride == 1 ? 2 : kernel == 3 ? 2.5 : 5) * (bytes > kFirstCache ? 2.5 : 1);
+        const double load = (stride == 1 ? 2 : 3.5) * (bytes > kFirstCache ? 2.5 : 1);
         const double cycles =
-            static_cast<double>((axes.height.output - 1) / tile + 1) *
+            static_cast<double>(tiles_of(axes, tile, apart)) *
             static_cast<double>(shape.oc / channels) *
             tile_sum(static_cast<double>(channels * tile * kernel),
                      static_cast<double>(read) * load + channels * kernel * 0.5);
@@ -144,9 +155,7 @@ class RowPart final : public Part<T> {
       const std::int64_t g = block / oc_blocks_ - n * shape_.g;
       const std::int64_t channel =
           (block - n * shape_.g * oc_blocks_) * tiling_.channels;
-      // The last tile goes back to end with the image.
-      const std::int64_t oh = std::min(row_tile * tiling_.rows,
-                                       axes_.height.output - tiling_.rows);
+      const std::int64_t oh = first_row(row_tile);
       find_rows(arrays.input + n * shape_.input.outer + g * shape_.ic * shape_.input.channel, od,
                 oh, zeros, rows.data());
       const Strides& stride = shape_.output;
@@ -157,7 +166,7 @@ class RowPart final : public Part<T> {
           axes_.width.start * stride.axis[2];
       tile({rows.data(), planes_, static_cast<Index>(width_.size()), tap_step_,
             -width_[0].offset, axes_.width.input, packed + channel * weights(),
-            arrays.output + at, stride.channel, axes_.height.stride * stride.axis[1],
+            arrays.output + at, stride.channel, phases_ * axes_.height.stride * stride.axis[1],
             axes_.width.output, arrays.bias ? arrays.bias + channel : nullptr,
             arrays.residual ? arrays.residual + at : nullptr, arrays.epilogue});
       if (++row_tile < row_tiles_) continue;
@@ -190,6 +199,13 @@ class RowPart final : public Part<T> {
                       4.0 * tiling_.rows * tiling_.channels);
   }
 
+  // The last tile of a phase goes back to end with it.
+  std::int64_t first_row(std::int64_t tile) const {
+    const std::int64_t phase = tile % phases_;
+    const std::int64_t rows = (axes_.height.output - phase - 1) / phases_ + 1;
+    return phase + phases_ * std::min(tile / phases_ * tiling_.rows, rows - tiling_.rows);
+  }
+
   void find_rows(const T* image, std::int64_t od, std::int64_t oh, const T* zeros,
                  const T** rows) const {
     const Strides& stride = shape_.input;
@@ -200,7 +216,7 @@ class RowPart final : public Part<T> {
         for (std::int64_t j = 0; j < read; ++j) {
           const std::int64_t offset = tiling_.rows == 1
                                           ? height_[static_cast<std::size_t>(j)].offset
-                                          : height_[0].offset + j;
+                                          : height_[0].offset + j * phases_;
           const std::int64_t y = oh * axes_.height.step + offset;
           const bool inside = z >= 0 && z < axes_.depth.input && y >= 0 && y < axes_.height.input;
           *rows++ = inside ? image + ic * stride.channel + z * stride.axis[0] + y * stride.axis[1]
@@ -216,6 +232,7 @@ class RowPart final : public Part<T> {
   RowTiling tiling_;
   std::int64_t tap_step_;
   std::int64_t planes_;  // input channels x depths of the kernel
+  std::int64_t phases_;  // a tile's rows are so many rows apart
   std::int64_t row_tiles_, oc_blocks_;
 };
 
