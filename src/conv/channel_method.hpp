@@ -57,8 +57,8 @@ class ChannelMethod {
                    T* target) const {
     const Strides& stride = shape_.weight;
     const Index width = units * kernels_.lanes;
-    if (taps_follow_each_other())
-      return kernels_.pack_weight({source + first_tap(), rows, stride.outer, channels,
+    if (weights_in_order(shape_, axes_))
+      return kernels_.pack_weight({source + first_weight(shape_, axes_), rows, stride.outer, channels,
                                    axes_.taps(), target, width});
     for (const Tap& d : axes_.depth.taps)
       for (const Tap& h : axes_.height.taps)
@@ -217,26 +217,6 @@ class ChannelMethod {
         add_taps(args, taps + static_cast<Index>(w) * each, each, met.begin - column,
                  met.end - met.begin, units);
     }
-  }
-
-  bool taps_follow_each_other() const {
-    const Strides& stride = shape_.weight;
-    std::int64_t step = 1;
-    const TapAxis* axes[] = {&axes_.depth, &axes_.height, &axes_.width};
-    for (int i = 3; i-- > 0;) {
-      const std::vector<Tap>& taps = axes[i]->taps;
-      if (taps.empty()) return false;
-      if (taps.size() > 1 &&
-          (stride.axis[i] != step || taps[1].kernel - taps[0].kernel != 1))
-        return false;
-      step *= static_cast<std::int64_t>(taps.size());
-    }
-    return stride.channel == step || shape_.ic == 1;
-  }
-  Index first_tap() const {
-    const std::int64_t(&stride)[3] = shape_.weight.axis;
-    return axes_.depth.taps[0].kernel * stride[0] + axes_.height.taps[0].kernel * stride[1] +
-           axes_.width.taps[0].kernel * stride[2];
   }
 
   const Kernels<T>& kernels_;

@@ -64,6 +64,9 @@ class PixelMethod {
   void pack_weight(const T* source, std::int64_t rows, std::int64_t, std::int64_t channels,
                    T* target) const {
     const Strides& stride = shape_.weight;
+    if (weights_in_order(shape_, axes_))
+      return kernels_.pack_panel(source + first_weight(shape_, axes_), rows, stride.outer,
+                                 channels * axes_.taps(), target);
     for (std::int64_t ic = 0; ic < channels; ++ic)
       for (const Tap& d : axes_.depth.taps)
         for (const Tap& h : axes_.height.taps)

@@ -145,33 +145,23 @@ class RowPart final : public Part<T> {
     const RowTile<T> tile =
         kernels_.row_tile(tiling_.channels, tiling_.rows, tiling_.kernel, tiling_.stride);
     std::array<const T*, kMostRows> rows;
-    std::int64_t unit = tasks.groups.begin(task);
-    std::int64_t row_tile = unit % row_tiles_;
-    unit /= row_tiles_;
-    std::int64_t od = unit % axes_.depth.output;
-    std::int64_t block = unit / axes_.depth.output;  // of output channels, of all groups and images
-    for (std::int64_t i = 0; i < tasks.groups.size(task); ++i) {
-      const std::int64_t n = block / (shape_.g * oc_blocks_);
-      const std::int64_t g = block / oc_blocks_ - n * shape_.g;
-      const std::int64_t channel =
-          (block - n * shape_.g * oc_blocks_) * tiling_.channels;
-      const std::int64_t oh = first_row(row_tile);
-      find_rows(arrays.input + n * shape_.input.outer + g * shape_.ic * shape_.input.channel, od,
-                oh, zeros, rows.data());
+    Unit unit = unit_at(tasks.groups.begin(task));
+    for (std::int64_t i = 0; i < tasks.groups.size(task); ++i, next(unit)) {
+      const std::int64_t oh = first_row(unit.row_tile);
+      find_rows(arrays.input + unit.n * shape_.input.outer +
+                    unit.g * shape_.ic * shape_.input.channel,
+                unit.od, oh, zeros, rows.data());
+      const std::int64_t channel = unit.g * shape_.oc + unit.block * tiling_.channels;
       const Strides& stride = shape_.output;
-      const Index at =
-          n * stride.outer + channel * stride.channel +
-          (axes_.depth.start + od * axes_.depth.stride) * stride.axis[0] +
-          (axes_.height.start + oh * axes_.height.stride) * stride.axis[1] +
-          axes_.width.start * stride.axis[2];
-      tile({rows.data(), planes_, static_cast<Index>(width_.size()), tap_step_,
-            -width_[0].offset, axes_.width.input, packed + channel * weights(),
-            arrays.output + at, stride.channel, phases_ * axes_.height.stride * stride.axis[1],
-            axes_.width.output, arrays.bias ? arrays.bias + channel : nullptr,
+      const Index at = unit.n * stride.outer + channel * stride.channel +
+                       (axes_.depth.start + unit.od * axes_.depth.stride) * stride.axis[0] +
+                       (axes_.height.start + oh * axes_.height.stride) * stride.axis[1] +
+                       axes_.width.start * stride.axis[2];
+      tile({rows.data(), planes_, static_cast<Index>(width_.size()), tap_step_, -width_[0].offset,
+            axes_.width.input, packed + channel * weights(), arrays.output + at, stride.channel,
+            phases_ * axes_.height.stride * stride.axis[1], axes_.width.output,
+            arrays.bias ? arrays.bias + channel : nullptr,
             arrays.residual ? arrays.residual + at : nullptr, arrays.epilogue});
-      if (++row_tile < row_tiles_) continue;
-      row_tile = 0;
-      if (++od == axes_.depth.output) od = 0, ++block;
     }
   }
 
@@ -188,6 +178,26 @@ class RowPart final : public Part<T> {
  private:
   // A task's: long against what it takes to hand it out.
   static constexpr std::int64_t kTaskCycles = 100000;
+
+  // One row tile of a block of output channels.
+  struct Unit {
+    std::int64_t n, g, block, od, row_tile;
+  };
+  Unit unit_at(std::int64_t i) const {
+    const std::int64_t od = i / row_tiles_, block = od / axes_.depth.output,
+                       g = block / oc_blocks_;
+    return {g / shape_.g, g % shape_.g, block % oc_blocks_, od % axes_.depth.output,
+            i % row_tiles_};
+  }
+  void next(Unit& unit) const {
+    if (++unit.row_tile < row_tiles_) return;
+    unit.row_tile = 0;
+    if (++unit.od < axes_.depth.output) return;
+    unit.od = 0;
+    if (++unit.block < oc_blocks_) return;
+    unit.block = 0;
+    if (++unit.g == shape_.g) unit.g = 0, ++unit.n;
+  }
 
   std::int64_t weights() const {  // of one output channel
     return planes_ * static_cast<std::int64_t>(height_.size() * width_.size());
@@ -213,14 +223,16 @@ class RowPart final : public Part<T> {
     for (std::int64_t ic = 0; ic < shape_.ic; ++ic)
       for (const Tap& d : axes_.depth.taps) {
         const std::int64_t z = od * axes_.depth.step + d.offset;
+        const T* plane = image + ic * stride.channel + z * stride.axis[0];
+        const bool in_depth = z >= 0 && z < axes_.depth.input;
+        const std::int64_t first = oh * axes_.height.step + height_[0].offset;
         for (std::int64_t j = 0; j < read; ++j) {
-          const std::int64_t offset = tiling_.rows == 1
-                                          ? height_[static_cast<std::size_t>(j)].offset
-                                          : height_[0].offset + j * phases_;
-          const std::int64_t y = oh * axes_.height.step + offset;
-          const bool inside = z >= 0 && z < axes_.depth.input && y >= 0 && y < axes_.height.input;
-          *rows++ = inside ? image + ic * stride.channel + z * stride.axis[0] + y * stride.axis[1]
-                           : zeros;
+          const std::int64_t y = tiling_.rows > 1
+                                     ? first + j * phases_
+                                     : oh * axes_.height.step +
+                                           height_[static_cast<std::size_t>(j)].offset;
+          *rows++ = in_depth && y >= 0 && y < axes_.height.input ? plane + y * stride.axis[1]
+                                                                 : zeros;
         }
       }
   }

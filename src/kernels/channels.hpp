@@ -87,6 +87,24 @@ void pack_weight(const PackWeightArgs<T>& args) {
   }
 }
 
+// Rows become columns, a square at a time.
+template <class T>
+void pack_panel(const T* source, Index rows, Index row_stride, Index depth, T* target) {
+  constexpr Index N = kLanes<T>;
+  Index k = 0;
+  for (; rows <= N && k + N <= depth; k += N) {
+    Vec<T> square[N];
+    FASTCONV_UNROLL
+    for (Index r = 0; r < N; ++r)
+      square[r] = r < rows ? load(source + r * row_stride + k) : Vec<T>{};
+    transpose_square<T>(square);
+    FASTCONV_UNROLL
+    for (Index j = 0; j < N; ++j) store_first(target + (k + j) * rows, square[j], rows);
+  }
+  for (; k < depth; ++k)
+    for (Index r = 0; r < rows; ++r) target[k * rows + r] = source[r * row_stride + k];
+}
+
 template <class T>
 void pack_pixels(const PackPixelsArgs<T>& args) {
   T* target = args.target;

@@ -132,6 +132,30 @@ FASTCONV_INLINE void sums_at(const RowTileArgs<T>& args, Index first, Vec<T> (&s
     row_sums_of_two<T, OC, R, KH, Inside>(args, first, sum);
 }
 
+template <class T, int OC, int R>
+FASTCONV_INLINE void store_rows(const RowTileArgs<T>& args, Index column,
+                                Vec<T> (&sum)[OC][R]) {
+  constexpr Index N = kLanes<T>;
+  const Index count = args.columns - column < N ? args.columns - column : N;
+  const bool relu = args.epilogue.activation == Activation::relu;
+  const bool quick = relu || args.epilogue.activation == Activation::none;
+  const Vec<T> floor = broadcast(relu ? T{0} : static_cast<T>(-__builtin_inf()));
+  FASTCONV_UNROLL
+  for (int o = 0; o < OC; ++o) {
+    const Vec<T> bias = broadcast(args.bias ? args.bias[o] : T{0});
+    FASTCONV_UNROLL
+    for (int r = 0; r < R; ++r) {
+      const Index at = o * args.channel_stride + r * args.row_stride + column;
+      sum[o][r] += bias;
+      if (args.residual)
+        sum[o][r] += load_lanes(args.residual + at, LaneRange<T>(0, count));
+      sum[o][r] = quick ? (sum[o][r] < floor ? floor : sum[o][r])
+                        : activate_apart<T>(sum[o][r], args.epilogue);
+      store_first(args.target + at, sum[o][r], count);
+    }
+  }
+}
+
 template <class T, int OC, int R, int KH, int S>
 void row_tile(const RowTileArgs<T>& args) {
   constexpr Index N = kLanes<T>;
@@ -143,18 +167,7 @@ void row_tile(const RowTileArgs<T>& args) {
       sums_at<T, OC, R, KH, S, true>(args, first, sum);
     else
       sums_at<T, OC, R, KH, S, false>(args, first, sum);
-    FASTCONV_UNROLL
-    for (int o = 0; o < OC; ++o) {
-      FASTCONV_UNROLL
-      for (int r = 0; r < R; ++r) {
-        const Index at = o * args.channel_stride + r * args.row_stride + column;
-        Vec<T> value = sum[o][r];
-        if (args.bias) value += args.bias[o];
-        if (args.residual)
-          value += load_lanes(args.residual + at, LaneRange<T>(0, args.columns - column));
-        store_first(args.target + at, activate<T, N>(value, args.epilogue), args.columns - column);
-      }
-    }
+    store_rows<T, OC, R>(args, column, sum);
   }
 }
 

@@ -235,6 +235,8 @@ struct Kernels {
   RowTile<T> (*row_tile)(int channels, int rows, int kernel, int stride);
   void (*plane_tile[kMaxPlanePixels + 1])(const PlaneTileArgs<T>&);
   void (*pack_weight)(const PackWeightArgs<T>&);
+  // target[k * rows + r] = source[r * row_stride + k]
+  void (*pack_panel)(const T* source, Index rows, Index row_stride, Index depth, T* target);
   void (*pack_pixels)(const PackPixelsArgs<T>&);
   void (*store_channels)(const StoreChannelsArgs<T>&);
   void (*tile[kMaxTileRows + 1][kMaxTileVectors + 1])(const TileArgs<T>&);
