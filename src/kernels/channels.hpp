@@ -17,11 +17,12 @@ constexpr int channel_pixels(int vectors) {
 
 template <class T, int MR, int NV, bool Adjacent>
 FASTCONV_INLINE void channel_sums(const ChannelTileArgs<T>& args, Vec<T> (&sum)[MR][NV]) {
+  constexpr Index kWidth = NV * kLanes<T>;
   const Index pixel_step = Adjacent ? 1 : args.pixel_step, channel_step = args.channel_step;
   for (Index t = 0; t < args.taps; ++t) {
     const T* pixels = args.pixels + args.tap[t].offset;
-    const T* weight = args.weight + args.tap[t].index * args.channels * (NV * kLanes<T>);
-    for (Index c = 0; c < args.channels; ++c, pixels += channel_step, weight += NV * kLanes<T>) {
+    const T* weight = args.weight + args.tap[t].index * args.channels * kWidth;
+    for (Index c = 0; c < args.channels; ++c, pixels += channel_step, weight += kWidth) {
       Vec<T> channel[NV];
       FASTCONV_UNROLL
       for (int v = 0; v < NV; ++v) channel[v] = load(weight + v * kLanes<T>);
@@ -42,7 +43,8 @@ void channel_tile(const ChannelTileArgs<T>& args) {
   for (int m = 0; m < MR; ++m) {
     FASTCONV_UNROLL
     for (int v = 0; v < NV; ++v)
-      sum[m][v] = args.accumulate ? load(args.sum + (m * NV + v) * kLanes<T>) : Vec<T>{};
+      sum[m][v] =
+          args.accumulate ? load(args.sum + m * args.sum_step + v * kLanes<T>) : Vec<T>{};
   }
   if (args.pixel_step == 1)
     channel_sums<T, MR, NV, true>(args, sum);
@@ -51,7 +53,16 @@ void channel_tile(const ChannelTileArgs<T>& args) {
   FASTCONV_UNROLL
   for (int m = 0; m < MR; ++m) {
     FASTCONV_UNROLL
-    for (int v = 0; v < NV; ++v) store(args.sum + (m * NV + v) * kLanes<T>, sum[m][v]);
+    for (int v = 0; v < NV; ++v) {
+      const Index at = m * args.sum_step + v * kLanes<T>;
+      if (args.finish) {
+        if (args.bias) sum[m][v] += load(args.bias + v * kLanes<T>);
+        if (args.residual) sum[m][v] += load(args.residual + at);
+        const Vec<T> floor = broadcast(args.floor);
+        sum[m][v] = sum[m][v] < floor ? floor : sum[m][v];
+      }
+      store(args.sum + at, sum[m][v]);
+    }
   }
 }
 
