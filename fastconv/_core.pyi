@@ -4,7 +4,8 @@ from typing import Any
 import numpy.typing as npt
 
 _Array = npt.NDArray[Any]
-_Padding = str | Sequence[tuple[int, int]]
+_Ints = int | Sequence[int]  # in fact an int or a tuple
+_Padding = int | str | Sequence[int | Sequence[int]]  # in fact an int, a name or a tuple of pairs
 
 __version__: str
 
@@ -22,45 +23,137 @@ def set_poison(on: bool, /) -> None: ...
 class Weights:
     def __init__(self, function: str, weight: _Array, groups: int, /) -> None: ...
 
+class FrozenConv:
+    def __init__(
+        self,
+        function: str,
+        weights: Weights,
+        bias: _Array | None,
+        stride: _Ints,
+        padding: _Padding,
+        dilation: _Ints,
+        activation: int,
+        slope: float,
+        /,
+    ) -> None: ...
+    @property
+    def weights(self) -> Weights: ...
+    def __call__(self, input: _Array, /) -> _Array: ...
+
 def conv_forward(
     function: str,
+    dims: int,
+    nhwc: bool,
     input: _Array,
     weight: _Array,
     bias: _Array | None,
-    stride: Sequence[int],
+    stride: _Ints,
     padding: _Padding,
-    dilation: Sequence[int],
+    dilation: _Ints,
     groups: int,
+    algorithm: int,
+    activation: int,
+    slope: float,
+    residual: _Array | None,
     out: _Array | None,
+    /,
+) -> _Array: ...
+def conv_backward(
+    function: str,
+    dims: int,
+    nhwc: bool,
+    grad_output: _Array,
+    input: _Array,
+    weight: _Array,
+    bias: _Array | None,
+    stride: _Ints,
+    padding: _Padding,
+    dilation: _Ints,
+    groups: int,
+    algorithm: int,
+    needs_input: bool,
+    needs_weight: bool,
+    needs_bias: bool,
+    /,
+) -> tuple[_Array | None, _Array | None, _Array | None]: ...
+def conv_describe(
+    function: str,
+    dims: int,
+    nhwc: bool,
+    input: _Array,
+    weight: _Array,
+    stride: _Ints,
+    padding: _Padding,
+    dilation: _Ints,
+    groups: int,
+    algorithm: int,
+    /,
+) -> dict[str, Any]: ...
+def conv_transpose_forward(
+    function: str,
+    dims: int,
+    nhwc: bool,
+    input: _Array,
+    weight: _Array,
+    bias: _Array | None,
+    stride: _Ints,
+    padding: _Padding,
+    output_padding: _Ints,
+    groups: int,
+    dilation: _Ints,
+    output_size: _Ints | None,
     algorithm: int,
     activation: int,
     slope: float,
     residual: _Array | None,
     prepared: Weights | None,
+    out: _Array | None,
     /,
 ) -> _Array: ...
-def conv_backward(
+def conv_transpose_backward(
     function: str,
+    dims: int,
+    nhwc: bool,
     grad_output: _Array,
     input: _Array,
     weight: _Array,
-    stride: Sequence[int],
+    bias: _Array | None,
+    stride: _Ints,
     padding: _Padding,
-    dilation: Sequence[int],
+    output_padding: _Ints,
     groups: int,
+    dilation: _Ints,
+    output_size: _Ints | None,
+    algorithm: int,
     needs_input: bool,
     needs_weight: bool,
     needs_bias: bool,
-    algorithm: int,
     /,
 ) -> tuple[_Array | None, _Array | None, _Array | None]: ...
+def conv_transpose_describe(
+    function: str,
+    dims: int,
+    nhwc: bool,
+    input: _Array,
+    weight: _Array,
+    stride: _Ints,
+    padding: _Padding,
+    output_padding: _Ints,
+    groups: int,
+    dilation: _Ints,
+    output_size: _Ints | None,
+    algorithm: int,
+    /,
+) -> dict[str, Any]: ...
 def max_pool_forward(
     function: str,
+    dims: int,
+    nhwc: bool,
     input: _Array,
-    kernel: Sequence[int],
-    stride: Sequence[int],
+    kernel: _Ints,
+    stride: _Ints,
     padding: _Padding,
-    dilation: Sequence[int],
+    dilation: _Ints,
     ceil_mode: bool,
     return_indices: bool,
     out: _Array | None,
@@ -68,23 +161,27 @@ def max_pool_forward(
 ) -> Any: ...
 def max_pool_backward(
     function: str,
+    dims: int,
+    nhwc: bool,
     grad_output: _Array,
     input: _Array,
-    kernel: Sequence[int],
-    stride: Sequence[int],
+    kernel: _Ints,
+    stride: _Ints,
     padding: _Padding,
-    dilation: Sequence[int],
+    dilation: _Ints,
     ceil_mode: bool,
     indices: _Array | None,
     /,
 ) -> _Array: ...
 def avg_pool_forward(
     function: str,
+    dims: int,
+    nhwc: bool,
     input: _Array,
-    kernel: Sequence[int],
-    stride: Sequence[int],
+    kernel: _Ints,
+    stride: _Ints,
     padding: _Padding,
-    dilation: Sequence[int],
+    dilation: _Ints,
     ceil_mode: bool,
     count_include_pad: bool,
     divisor_override: int | None,
@@ -93,12 +190,14 @@ def avg_pool_forward(
 ) -> _Array: ...
 def avg_pool_backward(
     function: str,
+    dims: int,
+    nhwc: bool,
     grad_output: _Array,
     input: _Array,
-    kernel: Sequence[int],
-    stride: Sequence[int],
+    kernel: _Ints,
+    stride: _Ints,
     padding: _Padding,
-    dilation: Sequence[int],
+    dilation: _Ints,
     ceil_mode: bool,
     count_include_pad: bool,
     divisor_override: int | None,

@@ -21,6 +21,10 @@ LAYERS = [
     "Conv2d(4, 4, 3, padding=(2, 1), stride=2, padding_mode='replicate')",
     "Conv2d(4, 4, 3, padding=(2, 1), padding_mode='circular')",
     "Conv2d(4, 4, 3, padding='same', dilation=2, padding_mode='reflect')",
+    "Conv1d(4, 6, 3, 2, 1)",
+    "Conv1d(4, 6, (2,), padding='same', groups=2, padding_mode='circular')",
+    "Conv3d(4, 6, 3, padding=(0, 1, 2))",
+    "Conv3d(4, 2, (1, 3, 2), (1, 2, 1), 1, (1, 1, 2), 2, False)",
     "MaxPool2d(2)",
     "MaxPool2d((3, 2), 2, 1, 1, False, True)",
     "AvgPool2d(2)",
@@ -54,6 +58,10 @@ def make(text, module):
 
 
 def shape_for(text):
+    if "1d" in text:
+        return (2, 4, 9)
+    if "3d" in text:
+        return (2, 4, 4, 7, 6)
     if "Conv2d(1" in text:
         return (2, 1, 7, 6)
     return (2, 4, 7, 6)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import operator
 import sys
 from collections.abc import Iterable, Sequence
-from typing import Any, SupportsIndex, cast
+from typing import Any, SupportsIndex, TypeGuard, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -86,10 +86,15 @@ def as_int(function: str, name: str, value: SupportsIndex) -> int:
     return number
 
 
+def is_tuple_of_ints(value: Any, dims: int) -> TypeGuard[tuple[int, ...]]:
+    """Whether `value` is what `as_tuple` returns."""
+    return type(value) is tuple and len(value) == dims and {*map(type, value)} == {int}
+
+
 def as_tuple(function: str, name: str, value: Ints, dims: int) -> tuple[int, ...]:
     """One int a dimension, from one int or from a sequence of `dims` ints."""
-    if type(value) is int and -_INT64_MAX <= value <= _INT64_MAX:
-        return (value,) * dims
+    if is_tuple_of_ints(value, dims):
+        return value
     if isinstance(value, (str, bytes)) or not isinstance(value, Iterable):
         return (as_int(function, name, cast(int, value)),) * dims
     numbers = tuple(as_int(function, name, item) for item in value)

@@ -2,15 +2,43 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
+from ._coerce import Array, Ints, Padding
+from ._convolution import Activation, Gradients, backward, forward
 
-from .. import _core
-from ._coerce import Array, Ints, Padding, as_array, as_int, as_padding, as_tuple
-from ._layout import check_layout, from_nhwc, to_nhwc
 
-_ALGORITHMS = {"auto": 0, "direct": 1, "im2col": 2, "tiled": 3}
+def conv1d(
+    input: Any,
+    weight: Any,
+    bias: Any = None,
+    stride: Ints = 1,
+    padding: Padding = 0,
+    dilation: Ints = 1,
+    groups: int = 1,
+    *,
+    activation: Activation = None,
+    residual: Any = None,
+    algorithm: str = "auto",
+    layout: str = "NCL",
+    out: Array | None = None,
+) -> Array:
+    """Convolve signals of shape (N, C, L) or (C, L) with weights (O, C / groups, K).
+
+    Arguments, result (N, O, OL) and errors as `conv2d` has them, over one axis; `layout` is "NCL"
+    or "NLC".
+
+    Examples
+    --------
+    >>> import numpy as np, fastconv as fc
+    >>> fc.conv1d(np.arange(5.0).reshape(1, 1, 5), np.ones((1, 1, 3)), stride=2)
+    array([[[3., 9.]]])
+    """
+    return forward(
+        "conv1d", 1, input, weight, bias, stride, padding, dilation, groups, activation, residual,
+        algorithm, layout, out,
+    )  # fmt: skip
 
 
 def conv2d(
@@ -22,6 +50,8 @@ def conv2d(
     dilation: Ints = 1,
     groups: int = 1,
     *,
+    activation: Activation = None,
+    residual: Any = None,
     algorithm: str = "auto",
     layout: str = "NCHW",
     out: Array | None = None,
@@ -43,7 +73,13 @@ def conv2d(
         dilation * (kernel - 1) on both sides.
     groups : int
         Blocks of channels that are convolved apart; it divides C and O.
-    algorithm : "auto" or "direct"
+    activation : str or ("leaky_relu", slope), optional
+        Applied to the finished sum, in the same pass: "relu", "relu6", "leaky_relu", "sigmoid",
+        "tanh", "silu" or "hard_swish".
+    residual : array of the output's shape, optional
+        Added before the activation, in the same pass.
+    algorithm : "auto", "direct", "im2col" or "tiled"
+        `fastconv.explain` tells what "auto" takes.
     layout : "NCHW" or "NHWC"
         With ``"NHWC"`` the shapes of images are (N, H, W, C).
     out : array of the output's shape and dtype, optional
@@ -70,9 +106,75 @@ def conv2d(
     array([[[[ 8., 12.],
              [20., 24.]]]], dtype=float32)
     """
-    return _forward(
-        "conv2d", 2, input, weight, bias, stride, padding, dilation, groups, algorithm, layout, out
-    )
+    return forward(
+        "conv2d", 2, input, weight, bias, stride, padding, dilation, groups, activation, residual,
+        algorithm, layout, out,
+    )  # fmt: skip
+
+
+def conv3d(
+    input: Any,
+    weight: Any,
+    bias: Any = None,
+    stride: Ints = 1,
+    padding: Padding = 0,
+    dilation: Ints = 1,
+    groups: int = 1,
+    *,
+    activation: Activation = None,
+    residual: Any = None,
+    algorithm: str = "auto",
+    layout: str = "NCDHW",
+    out: Array | None = None,
+) -> Array:
+    """Convolve volumes of shape (N, C, D, H, W) or (C, D, H, W) with weights
+    (O, C / groups, KD, KH, KW).
+
+    Arguments, result (N, O, OD, OH, OW) and errors as `conv2d` has them, over three axes; `layout`
+    is "NCDHW" or "NDHWC".
+
+    Examples
+    --------
+    >>> import numpy as np, fastconv as fc
+    >>> fc.conv3d(np.ones((1, 1, 4, 4, 4)), np.ones((6, 1, 3, 3, 3)), padding="same").shape
+    (1, 6, 4, 4, 4)
+    """
+    return forward(
+        "conv3d", 3, input, weight, bias, stride, padding, dilation, groups, activation, residual,
+        algorithm, layout, out,
+    )  # fmt: skip
+
+
+def conv1d_backward(
+    grad_output: Any,
+    input: Any,
+    weight: Any,
+    bias: Any = None,
+    stride: Ints = 1,
+    padding: Padding = 0,
+    dilation: Ints = 1,
+    groups: int = 1,
+    *,
+    activation: Activation = None,
+    residual: Any = None,
+    output: Any = None,
+    algorithm: str = "auto",
+    layout: str = "NCL",
+    needs: Sequence[bool] = (True, True, True),
+) -> Gradients:
+    """The gradients of `conv1d` with respect to its arrays; see `conv2d_backward`.
+
+    Examples
+    --------
+    >>> import numpy as np, fastconv as fc
+    >>> x, w = np.ones((1, 1, 3)), np.ones((1, 1, 2))
+    >>> fc.conv1d_backward(np.ones((1, 1, 2)), x, w, needs=(True, False, False))
+    (array([[[1., 2., 1.]]]), None, None)
+    """
+    return backward(
+        "conv1d_backward", 1, grad_output, input, weight, bias, stride, padding, dilation, groups,
+        activation, residual, output, algorithm, layout, needs,
+    )  # fmt: skip
 
 
 def conv2d_backward(
@@ -85,23 +187,29 @@ def conv2d_backward(
     dilation: Ints = 1,
     groups: int = 1,
     *,
+    activation: Activation = None,
+    residual: Any = None,
+    output: Any = None,
     algorithm: str = "auto",
     layout: str = "NCHW",
-    needs: tuple[bool, bool, bool] = (True, True, True),
-) -> tuple[Array | None, Array | None, Array | None]:
-    """The gradients of `conv2d` with respect to input, weight and bias.
+    needs: Sequence[bool] = (True, True, True),
+) -> Gradients:
+    """The gradients of `conv2d` with respect to its arrays.
 
     Parameters
     ----------
     grad_output : array of the output's shape
-    input, weight, bias, stride, padding, dilation, groups, algorithm, layout
+    input, weight, bias, stride, padding, dilation, groups, activation, residual, algorithm, layout
         As `conv2d` was called.
-    needs : three bools
+    output : array, optional
+        What `conv2d` returned. An activation's gradient starts from it, but for silu and
+        hard_swish; without it the forward pass is computed again.
+    needs : three bools, with a residual three or four
         Which gradients to compute.
 
     Returns
     -------
-    (grad_input, grad_weight, grad_bias)
+    (grad_input, grad_weight, grad_bias), and grad_residual where there is a residual
         Each of its argument's shape; None where it is not needed, and for a bias of None.
 
     Raises
@@ -119,99 +227,39 @@ def conv2d_backward(
            [2., 4., 2.],
            [1., 2., 1.]]), None)
     """
-    return _backward(
+    return backward(
         "conv2d_backward", 2, grad_output, input, weight, bias, stride, padding, dilation, groups,
-        algorithm, layout, needs,
+        activation, residual, output, algorithm, layout, needs,
     )  # fmt: skip
 
 
-def _forward(
-    function: str,
-    dims: int,
-    input: Any,
-    weight: Any,
-    bias: Any,
-    stride: Ints,
-    padding: Padding,
-    dilation: Ints,
-    groups: int,
-    algorithm: str,
-    layout: str,
-    out: Array | None,
-) -> Array:
-    number = _algorithm(function, algorithm)
-    nhwc = check_layout(function, layout, dims)
-    image = as_array(function, "input", input)
-    if out is not None and not isinstance(out, np.ndarray):
-        raise TypeError(f"{function}: out is a {type(out).__name__} (wanted a NumPy array)")
-    output = _core.conv_forward(
-        function,
-        from_nhwc(function, "input", image, dims) if nhwc else image,
-        as_array(function, "weight", weight),
-        None if bias is None else as_array(function, "bias", bias),
-        as_tuple(function, "stride", stride, dims),
-        as_padding(function, padding, dims),
-        as_tuple(function, "dilation", dilation, dims),
-        as_int(function, "groups", groups),
-        from_nhwc(function, "out", out, dims) if nhwc and out is not None else out,
-        number,
-        0,
-        0.0,
-        None,
-        None,
-    )
-    if out is not None:
-        return out
-    return to_nhwc(output, dims) if nhwc else output
-
-
-def _backward(
-    function: str,
-    dims: int,
+def conv3d_backward(
     grad_output: Any,
     input: Any,
     weight: Any,
-    bias: Any,
-    stride: Ints,
-    padding: Padding,
-    dilation: Ints,
-    groups: int,
-    algorithm: str,
-    layout: str,
-    needs: tuple[bool, bool, bool],
-) -> tuple[Array | None, Array | None, Array | None]:
-    number = _algorithm(function, algorithm)
-    nhwc = check_layout(function, layout, dims)
-    grad = as_array(function, "grad_output", grad_output)
-    image = as_array(function, "input", input)
-    if nhwc:
-        grad = from_nhwc(function, "grad_output", grad, dims)
-        image = from_nhwc(function, "input", image, dims)
-    if len(needs) != 3:
-        raise ValueError(f"{function}: needs is {needs!r} (wanted three bools)")
-    needs_input, needs_weight, needs_bias = map(bool, needs)
-    grads: tuple[Array | None, Array | None, Array | None] = _core.conv_backward(
-        function,
-        grad,
-        image,
-        as_array(function, "weight", weight),
-        as_tuple(function, "stride", stride, dims),
-        as_padding(function, padding, dims),
-        as_tuple(function, "dilation", dilation, dims),
-        as_int(function, "groups", groups),
-        needs_input,
-        needs_weight,
-        needs_bias and bias is not None,
-        number,
-    )
-    if nhwc and grads[0] is not None:
-        return (to_nhwc(grads[0], dims), *grads[1:])
-    return grads
+    bias: Any = None,
+    stride: Ints = 1,
+    padding: Padding = 0,
+    dilation: Ints = 1,
+    groups: int = 1,
+    *,
+    activation: Activation = None,
+    residual: Any = None,
+    output: Any = None,
+    algorithm: str = "auto",
+    layout: str = "NCDHW",
+    needs: Sequence[bool] = (True, True, True),
+) -> Gradients:
+    """The gradients of `conv3d` with respect to its arrays; see `conv2d_backward`.
 
-
-def _algorithm(function: str, name: str) -> int:
-    number = _ALGORITHMS.get(name)
-    if number is None:
-        wanted = ", ".join(repr(known) for known in _ALGORITHMS)
-        raise ValueError(f"{function}: algorithm is {name!r} (wanted one of {wanted})")
-    return number
+    Examples
+    --------
+    >>> import numpy as np, fastconv as fc
+    >>> x, w = np.ones((1, 1, 3, 3, 3)), np.ones((1, 1, 3, 3, 3))
+    >>> fc.conv3d_backward(np.ones((1, 1, 1, 1, 1)), x, w)[1].sum()
+    np.float64(27.0)
+    """
+    return backward(
+        "conv3d_backward", 3, grad_output, input, weight, bias, stride, padding, dilation, groups,
+        activation, residual, output, algorithm, layout, needs,
+    )  # fmt: skip

@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from .. import _core
 from ._coerce import Array, Ints, Padding, as_array, as_int, as_padding, as_tuple
-from ._layout import check_layout, from_nhwc, to_nhwc
-
-_Numbers = tuple[int, ...]
+from ._layout import check_layout
 
 
 def max_pool2d(
@@ -60,15 +56,11 @@ def max_pool2d(
              [13., 15.]]]])
     """
     function = "max_pool2d"
-    window = _window(function, 2, kernel_size, stride, padding, dilation)
-    nhwc = check_layout(function, layout, 2)
-    result = _core.max_pool_forward(
-        function, _image(function, "input", input, nhwc), *window, bool(ceil_mode),
-        bool(return_indices), _target(function, out, nhwc),
+    nhwc, window = _pool(function, 2, kernel_size, stride, padding, dilation, layout)
+    return _core.max_pool_forward(
+        function, 2, nhwc, as_array(function, "input", input), *window, bool(ceil_mode),
+        bool(return_indices), out,
     )  # fmt: skip
-    if not return_indices:
-        return _result(result, out, nhwc)
-    return _result(result[0], out, nhwc), to_nhwc(result[1], 2) if nhwc else result[1]
 
 
 def max_pool2d_backward(
@@ -106,14 +98,12 @@ def max_pool2d_backward(
         As `max_pool2d`, and if an index lies outside the plane.
     """
     function = "max_pool2d_backward"
-    window = _window(function, 2, kernel_size, stride, padding, dilation)
-    nhwc = check_layout(function, layout, 2)
-    grad = _core.max_pool_backward(
-        function, _image(function, "grad_output", grad_output, nhwc),
-        _image(function, "input", input, nhwc), *window, bool(ceil_mode),
-        None if indices is None else _image(function, "indices", indices, nhwc),
+    nhwc, window = _pool(function, 2, kernel_size, stride, padding, dilation, layout)
+    return _core.max_pool_backward(
+        function, 2, nhwc, as_array(function, "grad_output", grad_output),
+        as_array(function, "input", input), *window, bool(ceil_mode),
+        None if indices is None else as_array(function, "indices", indices),
     )  # fmt: skip
-    return _result(grad, None, nhwc)
 
 
 def avg_pool2d(
@@ -165,14 +155,11 @@ def avg_pool2d(
              [10.5, 12.5]]]])
     """
     function = "avg_pool2d"
-    window = _window(function, 2, kernel_size, stride, padding, dilation)
-    nhwc = check_layout(function, layout, 2)
-    output = _core.avg_pool_forward(
-        function, _image(function, "input", input, nhwc), *window, bool(ceil_mode),
-        bool(count_include_pad), _divisor(function, divisor_override),
-        _target(function, out, nhwc),
+    nhwc, window = _pool(function, 2, kernel_size, stride, padding, dilation, layout)
+    return _core.avg_pool_forward(
+        function, 2, nhwc, as_array(function, "input", input), *window, bool(ceil_mode),
+        bool(count_include_pad), _divisor(function, divisor_override), out,
     )  # fmt: skip
-    return _result(output, out, nhwc)
 
 
 def avg_pool2d_backward(
@@ -207,50 +194,36 @@ layout
         As `avg_pool2d`.
     """
     function = "avg_pool2d_backward"
-    window = _window(function, 2, kernel_size, stride, padding, dilation)
-    nhwc = check_layout(function, layout, 2)
-    grad = _core.avg_pool_backward(
-        function, _image(function, "grad_output", grad_output, nhwc),
-        _image(function, "input", input, nhwc), *window, bool(ceil_mode),
-        bool(count_include_pad), _divisor(function, divisor_override),
+    nhwc, window = _pool(function, 2, kernel_size, stride, padding, dilation, layout)
+    return _core.avg_pool_backward(
+        function, 2, nhwc, as_array(function, "grad_output", grad_output),
+        as_array(function, "input", input), *window, bool(ceil_mode), bool(count_include_pad),
+        _divisor(function, divisor_override),
     )  # fmt: skip
-    return _result(grad, None, nhwc)
 
 
-def _window(
+def _pool(
     function: str,
     dims: int,
     kernel_size: Ints,
     stride: Ints | None,
     padding: Padding,
     dilation: Ints,
-) -> tuple[_Numbers, _Numbers, str | tuple[tuple[int, int], ...], _Numbers]:
-    kernel = as_tuple(function, "kernel_size", kernel_size, dims)
-    return (
-        kernel,
-        kernel if stride is None else as_tuple(function, "stride", stride, dims),
-        as_padding(function, padding, dims),
-        as_tuple(function, "dilation", dilation, dims),
-    )
-
-
-def _image(function: str, name: str, value: Any, nhwc: bool) -> Array:
-    array = as_array(function, name, value)
-    return from_nhwc(function, name, array, 2) if nhwc else array
-
-
-def _target(function: str, out: Array | None, nhwc: bool) -> Array | None:
-    if out is None:
-        return None
-    if not isinstance(out, np.ndarray):
-        raise TypeError(f"{function}: out is a {type(out).__name__} (wanted a NumPy array)")
-    return from_nhwc(function, "out", out, 2) if nhwc else out
-
-
-def _result(output: Array, out: Array | None, nhwc: bool) -> Array:
-    if out is not None:
-        return out
-    return to_nhwc(output, 2) if nhwc else output
+    layout: str,
+) -> tuple[bool, tuple[Any, Any, Any, Any]]:
+    """Whether channels come last, and the window; what is plain already stays as it is."""
+    if type(kernel_size) is not int:
+        kernel_size = as_tuple(function, "kernel_size", kernel_size, dims)
+    if stride is None:
+        stride = kernel_size
+    elif type(stride) is not int:
+        stride = as_tuple(function, "stride", stride, dims)
+    if type(padding) is not int:
+        padding = as_padding(function, padding, dims)
+    if type(dilation) is not int:
+        dilation = as_tuple(function, "dilation", dilation, dims)
+    nhwc = layout != "NCHW" and check_layout(function, layout, dims)
+    return nhwc, (kernel_size, stride, padding, dilation)
 
 
 def _divisor(function: str, divisor: int | None) -> int | None:

@@ -5,7 +5,19 @@
 
 from __future__ import annotations
 
-from .module import UnaryModule
+from ..functional._convolution import ACTIVATIONS, Activation
+from .module import Module, UnaryModule
+
+
+def activation_of(module: Module) -> Activation:
+    """What a convolution calls the activation that `module` is; None for any other module."""
+    if not isinstance(module, UnaryModule) or type(module).forward is not UnaryModule.forward:
+        return None
+    if module.function not in ACTIVATIONS:
+        return None
+    if module.function == "leaky_relu":
+        return "leaky_relu", module._settings()["negative_slope"]
+    return module.function
 
 
 class _Inplace(UnaryModule):

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, overload
 
+from ..functional._coerce import as_array
+from .activation import activation_of
+from .conv import _ConvNd
 from .module import Module
 
 
@@ -32,9 +35,30 @@ class Sequential(Module):
 
     def forward(self, input: Any) -> Any:
         """The output of the last module."""
-        for module in self.children():
-            input = module(input)
+        if self._packed is None:
+            for module in self.children():
+                input = module(input)
+            return input
+        for both, first, second in self._packed:
+            if second is None:
+                input = first(input)
+            elif first._frozen:
+                input = both(as_array(type(first).__name__, "input", input))
+            else:  # thawed apart from this container
+                input = second(first(input))
         return input
+
+    def _pack(self) -> None:
+        """Steps of one module, or of a convolution and the activation after it in one."""
+        steps: list[tuple[Any, Module, Module | None]] = []
+        for module in self.children():
+            before = steps[-1][1] if steps and steps[-1][2] is None else None
+            activation = activation_of(module)
+            if isinstance(before, _ConvNd) and before._packed_forward and activation is not None:
+                steps[-1] = (before._pack_with(activation), before, module)
+            else:
+                steps.append((None, module, None))
+        self._packed = steps
 
     def backward(self, grad_output: Any) -> Any:
         """The gradient of the first module's input."""

@@ -3,26 +3,36 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from .. import _core
 from .. import functional as F
 from ..functional._coerce import Array, Ints, Padding, as_array, as_int, as_padding, as_tuple
+from ..functional._convolution import Activation, as_activation
 from ..random import Rng, uniform
 from .module import Module
 from .parameter import Parameter
-
-PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
-PADDING_NAMES = ("valid", "same", "same_lower", "full")
 
 
 class _ConvNd(Module):
     """Weights, their initial values and padding modes; a subclass says how many dimensions."""
 
     dims: ClassVar[int]
+    padding_modes: ClassVar[tuple[str, ...]] = ("zeros", "reflect", "replicate", "circular")
+    padding_names: ClassVar[tuple[str, ...]] = ("valid", "same", "same_lower", "full")
     bias: Parameter | None
+    output_padding: tuple[int, ...] = ()  # of the transposed ones
+    _settled: ClassVar[tuple[str, ...]] = (
+        "stride",
+        "padding",
+        "dilation",
+        "groups",
+        "padding_mode",
+    )
 
     def __init__(
         self,
@@ -44,15 +54,27 @@ class _ConvNd(Module):
         self.out_channels = as_int(name, "out_channels", out_channels)
         self.kernel_size = as_tuple(name, "kernel_size", kernel_size, dims)
         self.stride = as_tuple(name, "stride", stride, dims)
-        self.padding = _padding(name, padding, dims)
+        self.padding = self._as_padding(name, padding)
         self.dilation = as_tuple(name, "dilation", dilation, dims)
         self.groups = as_int(name, "groups", groups)
         self.padding_mode = padding_mode
         self._check(name)
-        shape = (self.out_channels, self.in_channels // self.groups, *self.kernel_size)
+        shape = (*self._weight_channels(), *self.kernel_size)
         bound = 1 / math.sqrt(math.prod(shape[1:]))
         self.weight = Parameter(uniform(bound, shape, dtype, rng))
-        self.bias = Parameter(uniform(bound, shape[:1], dtype, rng)) if bias else None
+        self.bias = Parameter(uniform(bound, (self.out_channels,), dtype, rng)) if bias else None
+
+    def _weight_channels(self) -> tuple[int, int]:
+        return self.out_channels, self.in_channels // self.groups
+
+    def __call__(self, input: Any) -> Array:
+        packed = self._packed
+        if packed is None:
+            return self.forward(input)
+        output: Array = packed(
+            input if type(input) is np.ndarray else as_array(type(self).__name__, "input", input)
+        )
+        return output
 
     def forward(self, input: Any) -> Array:
         """The convolution of `input`, shape (N, C, \\*spatial) or (C, \\*spatial)."""
@@ -63,6 +85,30 @@ class _ConvNd(Module):
         )
         self._keep(input, padded)
         return output
+
+    @property
+    def _packed_forward(self) -> bool:
+        """Whether calling the layer is its own forward, and no subclass's."""
+        return type(self).forward is _ConvNd.forward and type(self).__call__ is _ConvNd.__call__
+
+    def _pack(self) -> None:
+        if self._packed_forward:
+            self._packed = self._pack_with(None)
+
+    def _pack_with(self, activation: Activation) -> Callable[[Array], Array]:
+        """The layer on its weights of now, and an activation after it."""
+        name = type(self).__name__
+        weights = getattr(self._packed, "weights", None) or _core.Weights(
+            name, self.weight.data, self.groups
+        )
+        zeros = self.padding_mode == "zeros"
+        frozen = _core.FrozenConv(
+            name, weights, None if self.bias is None else self.bias.data, self.stride,
+            self.padding if zeros else 0, self.dilation, *as_activation(name, activation),
+        )  # fmt: skip
+        if zeros:
+            return frozen
+        return lambda input: frozen(self._padded(input)[0])
 
     def backward(self, grad_output: Any) -> Array:
         """The input's gradient; adds those of weight and bias."""
@@ -134,11 +180,24 @@ class _ConvNd(Module):
                     f"{name}: {argument} is {getattr(self, argument)}, groups is {self.groups} "
                     f"(wanted a multiple of groups)"
                 )
-        if self.padding_mode not in PADDING_MODES:
-            raise ValueError(
-                f"{name}: padding_mode is {self.padding_mode!r} "
-                f"(wanted one of {', '.join(PADDING_MODES)})"
-            )
+        if self.padding_mode not in self.padding_modes:
+            modes = ", ".join(map(repr, self.padding_modes))
+            raise ValueError(f"{name}: padding_mode is {self.padding_mode!r} (wanted {modes})")
+
+    def _as_padding(self, name: str, padding: Padding) -> str | tuple[Any, ...]:
+        """A name, or one int a dimension, or one (before, after) pair a dimension."""
+        if isinstance(padding, str):
+            if padding not in self.padding_names:
+                names = ", ".join(self.padding_names)
+                raise ValueError(
+                    f"{name}: padding is {padding!r} (wanted numbers or one of {names})"
+                )
+            return padding
+        pairs = as_padding(name, padding, self.dims)
+        assert not isinstance(pairs, str)
+        if any(amount < 0 for pair in pairs for amount in pair):
+            raise ValueError(f"{name}: padding is {padding} (wanted 0 or more)")
+        return tuple(pair[0] for pair in pairs) if all(a == b for a, b in pairs) else pairs
 
     def extra_repr(self) -> str:
         """Torch's words for a convolution."""
@@ -148,6 +207,8 @@ class _ConvNd(Module):
             parts.append(f"padding={self.padding}")
         if self.dilation != (1,) * self.dims:
             parts.append(f"dilation={self.dilation}")
+        if any(self.output_padding):
+            parts.append(f"output_padding={self.output_padding}")
         if self.groups != 1:
             parts.append(f"groups={self.groups}")
         if self.bias is None:
@@ -155,6 +216,19 @@ class _ConvNd(Module):
         if self.padding_mode != "zeros":
             parts.append(f"padding_mode={self.padding_mode}")
         return ", ".join(parts)
+
+
+class Conv1d(_ConvNd):
+    """Convolution of signals with learned weights, (out_channels, in_channels / groups, length).
+
+    Arguments and attributes as `Conv2d` has them, over one axis.
+
+    >>> import fastconv.nn as nn
+    >>> nn.Conv1d(16, 33, 3, stride=2)
+    Conv1d(16, 33, kernel_size=(3,), stride=(2,))
+    """
+
+    dims = 1
 
 
 class Conv2d(_ConvNd):
@@ -190,17 +264,15 @@ class Conv2d(_ConvNd):
     dims = 2
 
 
-def _padding(name: str, padding: Padding, dims: int) -> str | tuple[Any, ...]:
-    """A name, or one int a dimension, or one (before, after) pair a dimension."""
-    if isinstance(padding, str):
-        if padding not in PADDING_NAMES:
-            raise ValueError(
-                f"{name}: padding is {padding!r} (wanted numbers or one of "
-                f"{', '.join(PADDING_NAMES)})"
-            )
-        return padding
-    pairs = as_padding(name, padding, dims)
-    assert not isinstance(pairs, str)
-    if any(amount < 0 for pair in pairs for amount in pair):
-        raise ValueError(f"{name}: padding is {padding} (wanted 0 or more)")
-    return tuple(pair[0] for pair in pairs) if all(a == b for a, b in pairs) else pairs
+class Conv3d(_ConvNd):
+    """Convolution of volumes with learned weights.
+
+    Arguments and attributes as `Conv2d` has them, over three axes; the weights' shape is
+    (out_channels, in_channels / groups, depth, height, width).
+
+    >>> import fastconv.nn as nn
+    >>> nn.Conv3d(16, 33, (3, 5, 2), padding=(4, 2, 0))
+    Conv3d(16, 33, kernel_size=(3, 5, 2), stride=(1, 1, 1), padding=(4, 2, 0))
+    """
+
+    dims = 3

@@ -33,16 +33,29 @@ class Parameter(np.lib.mixins.NDArrayOperatorsMixin):
     array([1., 1.])
     """
 
-    __slots__ = ("__weakref__", "data", "grad", "requires_grad")
+    __slots__ = ("__weakref__", "_data", "_frozen", "grad", "requires_grad")
 
-    data: Array
+    _data: Array
+    _frozen: bool
     grad: Array | None
     requires_grad: bool
 
     def __init__(self, data: Any, requires_grad: bool = True) -> None:
-        (self.data,) = float_arrays("Parameter", data=data)
+        (self._data,) = float_arrays("Parameter", data=data)
+        self._frozen = False
         self.grad = None
         self.requires_grad = requires_grad
+
+    @property
+    def data(self) -> Array:
+        """The values."""
+        return self._data
+
+    @data.setter
+    def data(self, values: Array) -> None:
+        if self._frozen:
+            raise ValueError("Parameter: data is read-only in a frozen layer (train() thaws it)")
+        self._data = values
 
     @property
     def shape(self) -> tuple[int, ...]:

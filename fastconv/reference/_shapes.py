@@ -142,6 +142,15 @@ def _pads(size: Sizes, kernel: Sizes, stride: Sizes, padding: Padding, dilation:
     if isinstance(padding, str):
         spans = tuple(d * (k - 1) for k, d in zip(kernel, dilation))
         return _named_pads(size, spans, stride, padding)
+    return read_pads(size, padding)
+
+
+def read_pads(size: Sizes, padding: Padding) -> Pairs:
+    """One (before, after) pair for each dimension of `size`, from numbers or "valid"."""
+    if padding == "valid":
+        return ((0, 0),) * len(size)
+    if isinstance(padding, str):
+        raise ValueError(f"padding is {padding!r} (wanted numbers or a name)")
     entries = (padding,) if isinstance(padding, int | np.integer) else tuple(padding)
     pairs: list[tuple[int, int]] = []
     for entry in entries * len(size) if len(entries) == 1 else entries:

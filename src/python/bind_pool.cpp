@@ -1,141 +1,162 @@
 // Maximum and average pooling and their gradients.
-#include "python/problem.hpp"
+#include <optional>
+
+#include "python/arguments.hpp"
+#include "python/plans.hpp"
 #include "python/register.hpp"
 
 namespace fastconv::python {
 namespace {
 
-struct Pool {
-  std::string function;
+using PoolKey = Key<fastconv_pool_desc>;
+
+// How windows are laid and, of means, what divides them; as Python gave it.
+struct Pooling {
+  fastconv_pool_kind kind;
+  py::handle kernel;
   Window window;
-  View input;
-  bool batched;  // whether the batch axis was added
-  fastconv_pool_desc desc{};
-
-  Pool(const std::string& name, fastconv_pool_kind kind, const py::array& input_,
-       const Sizes& kernel, const Window& window_, bool ceil_mode)
-      : function(name),
-        window(window_),
-        input(view_of(name, "input", input_)),
-        batched(add_batch(name, "input", input, window_.dims)) {
-    describe(function, input, window, desc);
-    desc.kind = kind;
-    desc.channels = input.sizes[1];
-    for (std::size_t i = 0; i < kernel.size(); ++i) desc.kernel[i] = kernel[i];
-    desc.ceil_mode = ceil_mode;
-    desc.input_strides = input.strides.data();
-  }
-
-  Problem problem() const { return make_problem(function, desc); }
-  Sizes output() const { return output_sizes(problem(), desc.batch, desc.channels, window.dims); }
+  bool ceil_mode, count_include_pad = true;
+  py::handle divisor = Py_None;
 };
 
-void set_divisor(const std::string& function, bool count_include_pad,
-                 const std::optional<std::int64_t>& divisor, Pool& pool) {
-  if (divisor && *divisor == 0)
-    throw py::value_error(function + ": divisor_override is 0 (wanted another number, or None)");
-  pool.desc.count_include_pad = count_include_pad;
-  pool.desc.divisor_override = divisor.value_or(0);
-}
+struct Pool {
+  View input;
+  PoolKey key;
 
-py::object forward(Pool& pool, bool return_indices, const std::optional<py::array>& out) {
-  const Sizes sizes = pool.output();
-  const bool channels_last = is_channels_last(pool.input);
-  View output = out ? output_of(pool.function, *out, sizes, pool.batched, pool.input, {&pool.input})
-                    : allocate(pool.input.array.dtype(), sizes, channels_last);
-  fastconv_buffers buffers{};
-  buffers.size = sizeof buffers;
-  buffers.input = pool.input.data();
-  buffers.output = output.mutable_data();
-  pool.desc.output_strides = output.strides.data();
-  std::optional<View> indices;
-  if (return_indices) {
-    indices = allocate(py::dtype::of<std::int64_t>(), sizes, channels_last);
-    buffers.indices = static_cast<std::int64_t*>(indices->mutable_data());
-    pool.desc.indices_strides = indices->strides.data();
+  Pool(const char* function, const Form& form, const py::array& input_, const Pooling& pooling)
+      : input(image_of(function, "input", input_, form)) {
+    fastconv_pool_desc& desc = key.desc;
+    describe_input(input, desc);
+    desc.kind = pooling.kind;
+    desc.channels = input.sizes[1];
+    read_ints(function, "kernel_size", pooling.kernel, form.dims, desc.kernel);
+    describe_window(function, pooling.window, desc);
+    desc.ceil_mode = pooling.ceil_mode;
+    desc.count_include_pad = pooling.count_include_pad;
+    if (pooling.divisor.is_none()) return;
+    desc.divisor_override = read_int(function, "divisor_override", pooling.divisor);
+    if (desc.divisor_override == 0)
+      value_error(function, "divisor_override is 0 (wanted another number, or None)");
   }
-  execute(pool.function, pool.problem(), FASTCONV_FORWARD, buffers);
-  const py::array result = out ? *out : result_of(output, pool.batched);
-  if (!return_indices) return result;
-  return py::make_tuple(result, result_of(*indices, pool.batched));
+};
+
+struct Pooled {
+  py::array output;
+  std::optional<View> indices;
+};
+
+Pooled pool_forward(const char* function, Pool& pool, bool return_indices, const py::object& out) {
+  const View& input = pool.input;
+  fastconv_buffers buffers = no_buffers();
+  buffers.input = input.data();
+  pool.key.direction = FASTCONV_FORWARD;
+  pool.key.set_strides(kInput, input.strides);
+  const auto make_indices = [&](const Sizes& sizes, const Sizes& strides) {
+    View indices = allocate(py::dtype::of<std::int64_t>(), input.form, sizes, strides);
+    buffers.indices = static_cast<std::int64_t*>(indices.mutable_data());
+    return indices;
+  };
+  std::optional<View> indices;
+  if (out.is_none()) {
+    pool.key.new_channels_last = is_channels_last(input);
+    const auto planned = find_plan(function, pool.key);
+    View output =
+        allocate(input.array.dtype(), input.form, planned->output, planned->output_strides);
+    if (return_indices) indices = make_indices(planned->output, planned->output_strides);
+    buffers.output = output.mutable_data();
+    execute(function, *planned, buffers);
+    return {output.array, indices};
+  }
+  const Sizes sizes = output_sizes(function, pool.key);
+  View output = output_of(function, out, sizes, input);
+  check_apart(function, output.array, input.array);
+  pool.key.set_strides(kOutput, output.strides);
+  if (return_indices) {
+    indices = make_indices(sizes, packed_strides(sizes, is_channels_last(input)));
+    pool.key.set_strides(kIndices, indices->strides);
+  }
+  buffers.output = output.mutable_data();
+  execute(function, *find_plan(function, pool.key), buffers);
+  return {output.array, indices};
 }
 
-py::array backward(Pool& pool, const py::array& grad_output, const View* indices) {
-  View grad = view_of(pool.function, "grad_output", grad_output, pool.input, "input");
-  const bool grad_batched = add_batch(pool.function, "grad_output", grad, pool.window.dims);
-  check_grad_output(pool.function, grad, pool.output(), grad_batched);
-  View target = allocate(pool.input.array.dtype(), pool.input.sizes, is_channels_last(pool.input));
-  fastconv_buffers buffers{};
-  buffers.size = sizeof buffers;
+py::array pool_backward(const char* function, Pool& pool, const py::array& grad_output,
+                        const View* indices) {
+  const View& input = pool.input;
+  const View grad = image_of(function, "grad_output", grad_output, input.form, input);
+  check_sizes(function, "grad_output", grad, output_sizes(function, pool.key), input.form);
+  View target = allocate(input.array.dtype(), input.form, input.sizes,
+                         packed_strides(input.sizes, is_channels_last(input)));
+  fastconv_buffers buffers = no_buffers();
   buffers.grad_output = grad.data();
   buffers.grad_input = target.mutable_data();
-  pool.desc.output_strides = grad.strides.data();
-  pool.desc.input_strides = target.strides.data();
+  pool.key.direction = FASTCONV_BACKWARD_INPUT;
+  pool.key.set_strides(kInput, target.strides);
+  pool.key.set_strides(kOutput, grad.strides);
   if (indices) {
     // The C API only reads them here.
     buffers.indices = const_cast<std::int64_t*>(static_cast<const std::int64_t*>(indices->data()));
-    pool.desc.indices_strides = indices->strides.data();
+    pool.key.set_strides(kIndices, indices->strides);
   }
-  execute(pool.function, pool.problem(), FASTCONV_BACKWARD_INPUT, buffers);
-  return result_of(target, pool.batched);
+  execute(function, *find_plan(function, pool.key), buffers);
+  return target.array;
 }
 
-py::object max_pool_forward(const std::string& function, const py::array& input,
-                            const Sizes& kernel, const Sizes& stride, const py::object& padding,
-                            const Sizes& dilation, bool ceil_mode, bool return_indices,
-                            const std::optional<py::array>& out) {
-  Pool pool(function, FASTCONV_POOL_MAX, input, kernel,
-            {static_cast<int>(kernel.size()), stride, dilation, padding}, ceil_mode);
-  return forward(pool, return_indices, out);
+py::object max_forward(const char* function, int dims, bool nhwc, const py::array& input,
+                       py::handle kernel, py::handle stride, py::handle padding,
+                       py::handle dilation, bool ceil_mode, bool return_indices,
+                       const py::object& out) {
+  Pool pool(function, {dims, nhwc}, input,
+            {FASTCONV_POOL_MAX, kernel, {stride, padding, dilation}, ceil_mode});
+  Pooled pooled = pool_forward(function, pool, return_indices, out);
+  if (!return_indices) return std::move(pooled.output);
+  return py::make_tuple(pooled.output, pooled.indices->array);
 }
 
-py::array max_pool_backward(const std::string& function, const py::array& grad_output,
-                            const py::array& input, const Sizes& kernel, const Sizes& stride,
-                            const py::object& padding, const Sizes& dilation, bool ceil_mode,
-                            const std::optional<py::array>& given) {
-  Pool pool(function, FASTCONV_POOL_MAX, input, kernel,
-            {static_cast<int>(kernel.size()), stride, dilation, padding}, ceil_mode);
-  py::array array = given ? *given : [&] {
+py::array max_backward(const char* function, int dims, bool nhwc, const py::array& grad_output,
+                       const py::array& input, py::handle kernel, py::handle stride,
+                       py::handle padding, py::handle dilation, bool ceil_mode,
+                       const py::object& given) {
+  Pool pool(function, {dims, nhwc}, input,
+            {FASTCONV_POOL_MAX, kernel, {stride, padding, dilation}, ceil_mode});
+  if (given.is_none()) {
     Pool again = pool;
-    return forward(again, true, std::nullopt).cast<py::tuple>()[1].cast<py::array>();
-  }();
-  View indices = indices_of(function, array);
-  add_batch(function, "indices", indices, pool.window.dims);
-  if (indices.sizes != pool.output())
-    throw py::value_error(function + ": indices has shape " + shape_text(indices.sizes) +
-                          " (wanted " + shape_text(pool.output()) + ", the output's)");
-  return backward(pool, grad_output, &indices);
+    const Pooled pooled = pool_forward(function, again, true, py::none());
+    return pool_backward(function, pool, grad_output, &*pooled.indices);
+  }
+  const View indices = indices_of(function, py::reinterpret_borrow<py::array>(given),
+                                  pool.input.form);
+  check_sizes(function, "indices", indices, output_sizes(function, pool.key), pool.input.form);
+  return pool_backward(function, pool, grad_output, &indices);
 }
 
-py::object avg_pool_forward(const std::string& function, const py::array& input,
-                            const Sizes& kernel, const Sizes& stride, const py::object& padding,
-                            const Sizes& dilation, bool ceil_mode, bool count_include_pad,
-                            const std::optional<std::int64_t>& divisor_override,
-                            const std::optional<py::array>& out) {
-  Pool pool(function, FASTCONV_POOL_AVG, input, kernel,
-            {static_cast<int>(kernel.size()), stride, dilation, padding}, ceil_mode);
-  set_divisor(function, count_include_pad, divisor_override, pool);
-  return forward(pool, false, out);
+py::object avg_forward(const char* function, int dims, bool nhwc, const py::array& input,
+                       py::handle kernel, py::handle stride, py::handle padding,
+                       py::handle dilation, bool ceil_mode, bool count_include_pad,
+                       py::handle divisor, const py::object& out) {
+  Pool pool(function, {dims, nhwc}, input,
+            {FASTCONV_POOL_AVG, kernel, {stride, padding, dilation}, ceil_mode, count_include_pad,
+             divisor});
+  return pool_forward(function, pool, false, out).output;
 }
 
-py::array avg_pool_backward(const std::string& function, const py::array& grad_output,
-                            const py::array& input, const Sizes& kernel, const Sizes& stride,
-                            const py::object& padding, const Sizes& dilation, bool ceil_mode,
-                            bool count_include_pad,
-                            const std::optional<std::int64_t>& divisor_override) {
-  Pool pool(function, FASTCONV_POOL_AVG, input, kernel,
-            {static_cast<int>(kernel.size()), stride, dilation, padding}, ceil_mode);
-  set_divisor(function, count_include_pad, divisor_override, pool);
-  return backward(pool, grad_output, nullptr);
+py::array avg_backward(const char* function, int dims, bool nhwc, const py::array& grad_output,
+                       const py::array& input, py::handle kernel, py::handle stride,
+                       py::handle padding, py::handle dilation, bool ceil_mode,
+                       bool count_include_pad, py::handle divisor) {
+  Pool pool(function, {dims, nhwc}, input,
+            {FASTCONV_POOL_AVG, kernel, {stride, padding, dilation}, ceil_mode, count_include_pad,
+             divisor});
+  return pool_backward(function, pool, grad_output, nullptr);
 }
 
 }  // namespace
 
 void register_pool(py::module_& module) {
-  module.def("max_pool_forward", &max_pool_forward);
-  module.def("max_pool_backward", &max_pool_backward);
-  module.def("avg_pool_forward", &avg_pool_forward);
-  module.def("avg_pool_backward", &avg_pool_backward);
+  module.def("max_pool_forward", &max_forward);
+  module.def("max_pool_backward", &max_backward);
+  module.def("avg_pool_forward", &avg_forward);
+  module.def("avg_pool_backward", &avg_backward);
 }
 
 }  // namespace fastconv::python
