@@ -147,8 +147,10 @@ class PixelMethod {
   }
   double pack_cost() const {
     if (in_place_) return 0;
-    return copy_cycles(shape_.input.axis[2] * axes_.width.step) *
-           static_cast<double>(layout_.channel) * layout_.mean_blocks();
+    const auto elements = static_cast<double>(layout_.channel);
+    return (copy_cycles(shape_.input.axis[2] * axes_.width.step) * elements +
+            kRowCycles * elements / static_cast<double>(layout_.pitch)) *
+           layout_.mean_blocks();
   }
   double store_cost() const {
     const bool rows = axes_.width.stride * shape_.output.axis[2] == 1;
@@ -186,6 +188,9 @@ class PixelMethod {
       body(first, tiles.size(tile), in_place_ ? std::max<Index>(0, first + count - pixels) : 0);
     }
   }
+
+  // What a row of a strip takes beside its elements.
+  static constexpr double kRowCycles = 15;
 
   // Without padding and gaps between columns, if blocks are as wide as the widest tile.
   bool can_read_in_place() const {

@@ -99,5 +99,22 @@ FASTCONV_INLINE Part<T, N> finish(Part<T, N> sum, const T* residual, Epilogue<T>
   return activate<T, N>(sum, epilogue);
 }
 
+// Finishes N neighbouring columns of a row and stores them `column_stride` apart.
+template <class T, Index N, class Args>
+FASTCONV_INLINE void store_row(Part<T, N> sum, const Args& args, Index at) {
+  const Index step = args.column_stride;
+  if (step == 1)
+    return store(args.target + at, finish<T, N>(sum, args.residual ? args.residual + at : nullptr,
+                                                args.epilogue));
+  if (args.residual) {
+    FASTCONV_UNROLL
+    for (Index i = 0; i < N; ++i) sum[i] += args.residual[at + i * step];
+  }
+  T lane[N];
+  store(lane, activate<T, N>(sum, args.epilogue));
+  FASTCONV_UNROLL
+  for (Index i = 0; i < N; ++i) args.target[at + i * step] = lane[i];
+}
+
 }  // namespace
 }  // namespace fastconv::FASTCONV_ISA
