@@ -4,6 +4,8 @@
 // weights: [tap][ic][NV vectors]      sums: [pixel][NV vectors]
 #pragma once
 
+#include <limits>
+
 #include "conv/strip_part.hpp"
 #include "plan/machine.hpp"
 
@@ -19,11 +21,12 @@ class ChannelMethod {
   }
 
   ChannelMethod(const Kernels<T>& kernels, const CorrelationShape& shape, const PartAxes& axes,
-                std::int64_t)
+                std::int64_t channels)
       : kernels_(kernels),
         shape_(shape),
         axes_(axes),
-        layout_(axes.depth, axes.height, axes.width, 0),
+        layout_(axes.depth, axes.height, axes.width, 0,
+                channels == shape.ic ? kFewPixels : StripLayout::kBlockPixels),
         inside_(layout_.inside()),
         pixel_step_(axes.width.step * shape.input.axis[2]),
         row_step_(axes.height.step * shape.input.axis[1]) {}
@@ -56,8 +59,8 @@ class ChannelMethod {
                    T* target) const {
     const Strides& stride = shape_.weight;
     const Index width = units * kernels_.lanes;
-    if (taps_follow_each_other())
-      return kernels_.pack_weight({source + first_tap(), rows, stride.outer, channels,
+    if (weights_in_order(shape_, axes_))
+      return kernels_.pack_weight({source + first_weight(shape_, axes_), rows, stride.outer, channels,
                                    axes_.taps(), target, width});
     for (const Tap& d : axes_.depth.taps)
       for (const Tap& h : axes_.height.taps)
@@ -72,32 +75,45 @@ class ChannelMethod {
 
   void accumulate(const StripSource<T>& source, const T* weight, std::int64_t units, bool add,
                   T* sum) const {
-    const Block& block = source.block;
-    const bool flat = inside_ && row_step_ == block.columns * pixel_step_;
-    const std::int64_t rows = flat ? 1 : block.rows;
-    const std::int64_t columns = flat ? block.rows * block.columns : block.columns;
-    const Split tiles(columns, kernels_.channel_pixels[units]);
-    const Index width = units * kernels_.lanes;
-    auto* const taps = reinterpret_cast<ChannelTap*>(source.scratch);
-    ChannelTileArgs<T> args{nullptr, taps,   0,   source.channels, shape_.input.channel,
-                            pixel_step_, weight, sum, add};
-    for (std::int64_t row = 0; row < rows; ++row) {
-      const Index each = find_taps(block.depth, block.row + row, taps);
-      for (std::int64_t tile = 0; tile < tiles.parts; ++tile) {
-        const std::int64_t first = tiles.begin(tile), pixels = tiles.size(tile);
-        args.pixels = source.pixels + row * row_step_ + first * pixel_step_;
-        args.sum = sum + (row * columns + first) * width;
-        if (inside_)
-          add_taps(args, taps, each * static_cast<Index>(axes_.width.taps.size()), 0, pixels,
-                   units);
-        else
-          add_columns(args, taps, each, block.column + first, pixels, units);
-      }
-    }
+    ChannelTileArgs<T> args = tile_args(source, weight);
+    args.accumulate = add;
+    args.sum_step = units * kernels_.lanes;
+    for_each_tile(source, units, [&](const Tile& tile, Index each) {
+      args.pixels = source.pixels + tile.row * row_step_ + tile.column * pixel_step_;
+      args.sum = sum + tile.pixel * args.sum_step;
+      if (inside_)
+        add_taps(args, args.tap, each * static_cast<Index>(axes_.width.taps.size()), 0,
+                 tile.pixels, units);
+      else
+        add_columns(args, each, source.block.column + tile.column, tile.pixels, units);
+    });
   }
 
-  bool can_finish(const Epilogue<T>&) const { return false; }
-  void finish(const StripSource<T>&, const T*, const StoreChannelsArgs<T>&) const {}
+  // Where no pixel is at an image's side and whole vectors of channels are to be written side by
+  // side, tiles write to the caller's memory.
+  bool can_finish(const Epilogue<T>& epilogue) const {
+    return inside_ && shape_.output.channel == 1 && shape_.oc % kernels_.lanes == 0 &&
+           (epilogue.activation == Activation::none || epilogue.activation == Activation::relu);
+  }
+  void finish(const StripSource<T>& source, const T* weight,
+              const StoreChannelsArgs<T>& target) const {
+    ChannelTileArgs<T> args = tile_args(source, weight);
+    args.sum_step = target.column_stride;
+    args.finish = true;
+    args.floor = target.epilogue.activation == Activation::relu
+                     ? T{0}
+                     : -std::numeric_limits<T>::infinity();
+    args.bias = target.bias;
+    const std::int64_t units = target.width / kernels_.lanes;
+    for_each_tile(source, units, [&](const Tile& tile, Index each) {
+      const Index at = tile.row * target.row_stride + tile.column * target.column_stride;
+      args.pixels = source.pixels + tile.row * row_step_ + tile.column * pixel_step_;
+      args.sum = target.target + at;
+      args.residual = target.residual ? target.residual + at : nullptr;
+      add_taps(args, args.tap, each * static_cast<Index>(axes_.width.taps.size()), 0, tile.pixels,
+               units);
+    });
+  }
 
   void store(const StoreChannelsArgs<T>& args, const Block&) const {
     kernels_.store_channels(args);
@@ -105,20 +121,20 @@ class ChannelMethod {
 
   double cost(std::int64_t units) const {
     double all = 0;
-    const bool flat = inside_ && row_step_ == layout_.columns.largest() * pixel_step_;
+    const bool flat = is_flat(layout_.columns.largest());
     const std::int64_t rows = flat ? 1 : layout_.rows.largest();
     const Split tiles(layout_.rows.largest() * layout_.columns.largest() / rows,
-                      kernels_.channel_pixels[units]);
+                      tile_pixels(units));
     for (std::int64_t tile = 0; tile < tiles.parts; ++tile)
-      all += tile_cycles(units, tiles.size(tile));
-    return all * static_cast<double>(rows * layout_.blocks()) * share_of(axes_.depth) *
+      all += tile_cycles(units, tiles.size(tile), 1);
+    return all * static_cast<double>(rows) * layout_.mean_blocks() * share_of(axes_.depth) *
            share_of(axes_.height) * share_of(axes_.width);
   }
   double pack_cost() const { return 0; }
   double store_cost() const {
     const bool pixels = shape_.output.channel == 1;
     const bool rows = axes_.width.stride * shape_.output.axis[2] == 1;
-    return (pixels ? 0.15 : rows ? 0.6 : 1.5) * static_cast<double>(axes_.outputs());
+    return (pixels ? 0.3 : rows ? 1.2 : 2.5) * static_cast<double>(axes_.outputs());
   }
 
   std::string blocking() const {
@@ -133,6 +149,50 @@ class ChannelMethod {
   // cache.
   static constexpr std::int64_t kChunkTaps = 640;
   static constexpr std::int64_t kImagePixels = 512;
+  // Sums that are finished at once stay in the first cache until they are stored.
+  static constexpr std::int64_t kFewPixels = 64;
+
+  // Neighbouring pixels of a block; a row may be several that follow each other without gaps.
+  struct Tile {
+    std::int64_t row, column, pixel, pixels;  // pixel counts from the block's first
+  };
+
+  // Calls body(tile, number of its row's taps for each width).
+  template <class Body>
+  void for_each_tile(const StripSource<T>& source, std::int64_t units, const Body& body) const {
+    const Block& block = source.block;
+    const bool flat = is_flat(block.columns);
+    const std::int64_t rows = flat ? 1 : block.rows;
+    const std::int64_t columns = flat ? block.rows * block.columns : block.columns;
+    const Split tiles(columns, tile_pixels(units));
+    for (std::int64_t row = 0; row < rows; ++row) {
+      const Index each = find_taps(block.depth, block.row + row, taps_of(source));
+      for (std::int64_t tile = 0; tile < tiles.parts; ++tile)
+        body({row, tiles.begin(tile), row * columns + tiles.begin(tile), tiles.size(tile)}, each);
+    }
+  }
+  bool is_flat(std::int64_t columns) const {
+    const Strides& stride = shape_.output;
+    return inside_ && row_step_ == columns * pixel_step_ &&
+           axes_.height.stride * stride.axis[1] == columns * axes_.width.stride * stride.axis[2];
+  }
+  // Pixels a page apart share a few lines of the first cache.
+  std::int64_t tile_pixels(std::int64_t units) const {
+    const int most = kernels_.channel_pixels[units];
+    return pixel_step_ * static_cast<Index>(sizeof(T)) % 4096 == 0 ? std::min(most, 7) : most;
+  }
+  static ChannelTap* taps_of(const StripSource<T>& source) {
+    return reinterpret_cast<ChannelTap*>(source.scratch);
+  }
+  ChannelTileArgs<T> tile_args(const StripSource<T>& source, const T* weight) const {
+    ChannelTileArgs<T> args{};
+    args.tap = taps_of(source);
+    args.channels = source.channels;
+    args.channel_step = shape_.input.channel;
+    args.pixel_step = pixel_step_;
+    args.weight = weight;
+    return args;
+  }
 
   // Writes the taps of an output row that meet the image, width by width, and returns how many
   // there are of each width.
@@ -191,8 +251,9 @@ class ChannelMethod {
 
   // Near the image's sides: first the widths that all pixels meet, then the others for those that
   // do.
-  void add_columns(ChannelTileArgs<T> args, const ChannelTap* taps, Index each,
-                   std::int64_t column, std::int64_t pixels, std::int64_t units) const {
+  void add_columns(ChannelTileArgs<T> args, Index each, std::int64_t column,
+                   std::int64_t pixels, std::int64_t units) const {
+    const ChannelTap* const taps = args.tap;
     const std::vector<Tap>& widths = axes_.width.taps;
     const auto range = [&](std::size_t w) {
       return met_by(axes_.width, widths[w], column, column + pixels);
@@ -214,26 +275,6 @@ class ChannelMethod {
         add_taps(args, taps + static_cast<Index>(w) * each, each, met.begin - column,
                  met.end - met.begin, units);
     }
-  }
-
-  bool taps_follow_each_other() const {
-    const Strides& stride = shape_.weight;
-    std::int64_t step = 1;
-    const TapAxis* axes[] = {&axes_.depth, &axes_.height, &axes_.width};
-    for (int i = 3; i-- > 0;) {
-      const std::vector<Tap>& taps = axes[i]->taps;
-      if (taps.empty()) return false;
-      if (taps.size() > 1 &&
-          (stride.axis[i] != step || taps[1].kernel - taps[0].kernel != 1))
-        return false;
-      step *= static_cast<std::int64_t>(taps.size());
-    }
-    return stride.channel == step || shape_.ic == 1;
-  }
-  Index first_tap() const {
-    const std::int64_t(&stride)[3] = shape_.weight.axis;
-    return axes_.depth.taps[0].kernel * stride[0] + axes_.height.taps[0].kernel * stride[1] +
-           axes_.width.taps[0].kernel * stride[2];
   }
 
   const Kernels<T>& kernels_;

@@ -24,13 +24,15 @@ class Im2colPart final : public Part<T> {
   std::int64_t packed_size() const override { return shape_.g * shape_.oc * depth_; }
   std::int64_t packings() const override { return shape_.g * gemm_.panels().parts; }
 
-  // The taps in use need not stand at equal steps: they are gathered first.
   void pack(std::int64_t packing, const T* weight, T* packed) const override {
     const std::int64_t panel = packing % gemm_.panels().parts, g = packing / gemm_.panels().parts;
     const Strides& stride = shape_.weight;
     const std::int64_t first = gemm_.panels().begin(panel), rows = gemm_.panels().size(panel);
     T* target = packed + (g * shape_.oc + first) * depth_;
     const T* source = weight + g * shape_.weight_group + first * stride.outer;
+    if (weights_in_order(shape_, axes_))
+      return kernels_.pack_panel(source + first_weight(shape_, axes_), rows, stride.outer, depth_,
+                                 target);
     for (std::int64_t ic = 0; ic < shape_.ic; ++ic)
       for (const Tap& d : axes_.depth.taps)
         for (const Tap& h : axes_.height.taps)

@@ -37,6 +37,27 @@ struct PartAxes {
   std::int64_t outputs() const { return depth.output * height.output * width.output; }
 };
 
+// Whether the weights of one output channel stand in memory as [ic][tap], without gaps.
+inline bool weights_in_order(const CorrelationShape& shape, const PartAxes& axes) {
+  std::int64_t step = 1;
+  const TapAxis* each[] = {&axes.depth, &axes.height, &axes.width};
+  for (int i = 3; i-- > 0;) {
+    const std::vector<Tap>& taps = each[i]->taps;
+    if (taps.empty()) return false;
+    const bool neighbours = taps.size() == 1 || (shape.weight.axis[i] == step &&
+                                                 taps[1].kernel - taps[0].kernel == 1);
+    if (!neighbours) return false;
+    step *= static_cast<std::int64_t>(taps.size());
+  }
+  return shape.weight.channel == step || shape.ic == 1;
+}
+// Where the first of them stands.
+inline Index first_weight(const CorrelationShape& shape, const PartAxes& axes) {
+  return axes.depth.taps[0].kernel * shape.weight.axis[0] +
+         axes.height.taps[0].kernel * shape.weight.axis[1] +
+         axes.width.taps[0].kernel * shape.weight.axis[2];
+}
+
 template <class T>
 struct CorrelationArrays {
   const T* input;

@@ -64,6 +64,9 @@ class PixelMethod {
   void pack_weight(const T* source, std::int64_t rows, std::int64_t, std::int64_t channels,
                    T* target) const {
     const Strides& stride = shape_.weight;
+    if (weights_in_order(shape_, axes_))
+      return kernels_.pack_panel(source + first_weight(shape_, axes_), rows, stride.outer,
+                                 channels * axes_.taps(), target);
     for (std::int64_t ic = 0; ic < channels; ++ic)
       for (const Tap& d : axes_.depth.taps)
         for (const Tap& h : axes_.height.taps)
@@ -135,18 +138,19 @@ class PixelMethod {
   // Cycles for one k of all pixels of an image.
   double cost(std::int64_t rows) const {
     double all = 0;
-    const auto blocks = layout_.blocks();
     const Index lanes = kernels_.lanes;
     const Index pixels = (layout_.rows.largest() - 1) * pitch_ + layout_.columns.largest();
     const Split tiles((pixels + lanes - 1) / lanes, kernels_.tile_vectors[rows]);
     for (std::int64_t tile = 0; tile < tiles.parts; ++tile)
-      all += tile_cycles(tiles.size(tile), rows);
-    return all * static_cast<double>(blocks);
+      all += tile_cycles(tiles.size(tile), rows, axes_.taps() == 1 ? 1 : 2);
+    return all * layout_.mean_blocks();
   }
   double pack_cost() const {
     if (in_place_) return 0;
-    return copy_cycles(shape_.input.axis[2] * axes_.width.step) *
-           static_cast<double>(layout_.channel * layout_.blocks());
+    const auto elements = static_cast<double>(layout_.channel);
+    return (copy_cycles(shape_.input.axis[2] * axes_.width.step) * elements +
+            kRowCycles * elements / static_cast<double>(layout_.pitch)) *
+           layout_.mean_blocks();
   }
   double store_cost() const {
     const bool rows = axes_.width.stride * shape_.output.axis[2] == 1;
@@ -184,6 +188,9 @@ class PixelMethod {
       body(first, tiles.size(tile), in_place_ ? std::max<Index>(0, first + count - pixels) : 0);
     }
   }
+
+  // What a row of a strip takes beside its elements.
+  static constexpr double kRowCycles = 15;
 
   // Without padding and gaps between columns, if blocks are as wide as the widest tile.
   bool can_read_in_place() const {

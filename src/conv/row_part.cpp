@@ -32,6 +32,17 @@ std::int64_t tap_step(const std::vector<Tap>& taps) {
   return step;
 }
 
+// Multiply-adds and loads run beside each other, though not wholly.
+double tile_sum(double sums, double loads) {
+  return std::max(sums, loads) + 0.3 * std::min(sums, loads);
+}
+
+// Tiles of so many rows, `apart` rows from one another.
+std::int64_t tiles_of(const PartAxes& axes, std::int64_t rows, std::int64_t apart) {
+  if (rows == 1) return axes.height.output;
+  return apart * (((axes.height.output - 1) / apart) / rows + 1);
+}
+
 struct RowTiling {
   int channels = 0, rows = 0, kernel = 0, stride = 0;
   double cycles = 0;  // for a vector of columns, of all rows and output channels, a plane and kw
@@ -50,7 +61,8 @@ class RowPart final : public Part<T> {
         tiling_(tiling),
         tap_step_(tap_step(width_)),
         planes_(shape.ic * static_cast<std::int64_t>(axes.depth.taps.size())),
-        row_tiles_((axes.height.output - 1) / tiling.rows + 1),
+        phases_(tiling.rows == 1 ? 1 : tap_step(height_)),
+        row_tiles_(tiles_of(axes, tiling.rows, phases_)),
         oc_blocks_(shape.oc / tiling.channels) {}
 
   // What serves this problem, with no rows if nothing does.
@@ -62,12 +74,16 @@ class RowPart final : public Part<T> {
     const std::vector<Tap> height = ascending(axes.height);
     const std::int64_t step = tap_step(ascending(axes.width));
     if (step == 0 || axes.width.step > 2 || height.size() > 16) return best;
-    const bool dense = tap_step(height) == 1 && axes.height.step == axes.width.step;
+    // Rows of one tile are as far apart as the taps are; with a stride they must be neighbours.
+    const std::int64_t apart = tap_step(height);
+    const bool dense = apart > 0 && axes.height.step == axes.width.step &&
+                       (apart == 1 || axes.height.step == 1);
     const auto kernel = static_cast<int>(height.size());
     const auto stride = static_cast<int>(axes.width.step);
     for (int channels : kRowTileChannels)
       for (int tile : kRowTileSizes) {
-        if (shape.oc % channels || tile > axes.height.output || (tile > 1 && !dense)) continue;
+        if (shape.oc % channels || (tile > 1 && (!dense || tile * apart > axes.height.output)))
+          continue;
         const std::int64_t read = (tile - 1) * stride + kernel;
         const std::int64_t planes = shape.ic * static_cast<std::int64_t>(axes.depth.taps.size());
         if (planes * read > kMostRows) continue;
@@ -76,11 +92,11 @@ class RowPart final : public Part<T> {
         // of every second element is two and a shuffle.
         const std::int64_t bytes =
             planes * read * axes.width.input * static_cast<std::int64_t>(sizeof(T));
-        const double load = (stride == 1 ? 2 : kernel == 3 ? 2.5 : 5) * (bytes > kFirstCache ? 2.5 : 1);
+        const double load = (stride == 1 ? 2 : 3.5) * (bytes > kFirstCache ? 2.5 : 1);
         const double cycles =
-            static_cast<double>((axes.height.output - 1) / tile + 1) *
+            static_cast<double>(tiles_of(axes, tile, apart)) *
             static_cast<double>(shape.oc / channels) *
-            std::max(static_cast<double>(channels * tile * kernel),
+            tile_sum(static_cast<double>(channels * tile * kernel),
                      static_cast<double>(read) * load + channels * kernel * 0.5);
         if (best.rows == 0 || cycles < best.cycles)
           best = {channels, tile, kernel, stride, cycles};
@@ -129,35 +145,23 @@ class RowPart final : public Part<T> {
     const RowTile<T> tile =
         kernels_.row_tile(tiling_.channels, tiling_.rows, tiling_.kernel, tiling_.stride);
     std::array<const T*, kMostRows> rows;
-    std::int64_t unit = tasks.groups.begin(task);
-    std::int64_t row_tile = unit % row_tiles_;
-    unit /= row_tiles_;
-    std::int64_t od = unit % axes_.depth.output;
-    std::int64_t block = unit / axes_.depth.output;  // of output channels, of all groups and images
-    for (std::int64_t i = 0; i < tasks.groups.size(task); ++i) {
-      const std::int64_t n = block / (shape_.g * oc_blocks_);
-      const std::int64_t g = block / oc_blocks_ - n * shape_.g;
-      const std::int64_t channel =
-          (block - n * shape_.g * oc_blocks_) * tiling_.channels;
-      // The last tile goes back to end with the image.
-      const std::int64_t oh = std::min(row_tile * tiling_.rows,
-                                       axes_.height.output - tiling_.rows);
-      find_rows(arrays.input + n * shape_.input.outer + g * shape_.ic * shape_.input.channel, od,
-                oh, zeros, rows.data());
+    Unit unit = unit_at(tasks.groups.begin(task));
+    for (std::int64_t i = 0; i < tasks.groups.size(task); ++i, next(unit)) {
+      const std::int64_t oh = first_row(unit.row_tile);
+      find_rows(arrays.input + unit.n * shape_.input.outer +
+                    unit.g * shape_.ic * shape_.input.channel,
+                unit.od, oh, zeros, rows.data());
+      const std::int64_t channel = unit.g * shape_.oc + unit.block * tiling_.channels;
       const Strides& stride = shape_.output;
-      const Index at =
-          n * stride.outer + channel * stride.channel +
-          (axes_.depth.start + od * axes_.depth.stride) * stride.axis[0] +
-          (axes_.height.start + oh * axes_.height.stride) * stride.axis[1] +
-          axes_.width.start * stride.axis[2];
-      tile({rows.data(), planes_, static_cast<Index>(width_.size()), tap_step_,
-            -width_[0].offset, axes_.width.input, packed + channel * weights(),
-            arrays.output + at, stride.channel, axes_.height.stride * stride.axis[1],
-            axes_.width.output, arrays.bias ? arrays.bias + channel : nullptr,
+      const Index at = unit.n * stride.outer + channel * stride.channel +
+                       (axes_.depth.start + unit.od * axes_.depth.stride) * stride.axis[0] +
+                       (axes_.height.start + oh * axes_.height.stride) * stride.axis[1] +
+                       axes_.width.start * stride.axis[2];
+      tile({rows.data(), planes_, static_cast<Index>(width_.size()), tap_step_, -width_[0].offset,
+            axes_.width.input, packed + channel * weights(), arrays.output + at, stride.channel,
+            phases_ * axes_.height.stride * stride.axis[1], axes_.width.output,
+            arrays.bias ? arrays.bias + channel : nullptr,
             arrays.residual ? arrays.residual + at : nullptr, arrays.epilogue});
-      if (++row_tile < row_tiles_) continue;
-      row_tile = 0;
-      if (++od == axes_.depth.output) od = 0, ++block;
     }
   }
 
@@ -175,6 +179,26 @@ class RowPart final : public Part<T> {
   // A task's: long against what it takes to hand it out.
   static constexpr std::int64_t kTaskCycles = 100000;
 
+  // One row tile of a block of output channels.
+  struct Unit {
+    std::int64_t n, g, block, od, row_tile;
+  };
+  Unit unit_at(std::int64_t i) const {
+    const std::int64_t od = i / row_tiles_, block = od / axes_.depth.output,
+                       g = block / oc_blocks_;
+    return {g / shape_.g, g % shape_.g, block % oc_blocks_, od % axes_.depth.output,
+            i % row_tiles_};
+  }
+  void next(Unit& unit) const {
+    if (++unit.row_tile < row_tiles_) return;
+    unit.row_tile = 0;
+    if (++unit.od < axes_.depth.output) return;
+    unit.od = 0;
+    if (++unit.block < oc_blocks_) return;
+    unit.block = 0;
+    if (++unit.g == shape_.g) unit.g = 0, ++unit.n;
+  }
+
   std::int64_t weights() const {  // of one output channel
     return planes_ * static_cast<std::int64_t>(height_.size() * width_.size());
   }
@@ -185,6 +209,13 @@ class RowPart final : public Part<T> {
                       4.0 * tiling_.rows * tiling_.channels);
   }
 
+  // The last tile of a phase goes back to end with it.
+  std::int64_t first_row(std::int64_t tile) const {
+    const std::int64_t phase = tile % phases_;
+    const std::int64_t rows = (axes_.height.output - phase - 1) / phases_ + 1;
+    return phase + phases_ * std::min(tile / phases_ * tiling_.rows, rows - tiling_.rows);
+  }
+
   void find_rows(const T* image, std::int64_t od, std::int64_t oh, const T* zeros,
                  const T** rows) const {
     const Strides& stride = shape_.input;
@@ -192,14 +223,16 @@ class RowPart final : public Part<T> {
     for (std::int64_t ic = 0; ic < shape_.ic; ++ic)
       for (const Tap& d : axes_.depth.taps) {
         const std::int64_t z = od * axes_.depth.step + d.offset;
+        const T* plane = image + ic * stride.channel + z * stride.axis[0];
+        const bool in_depth = z >= 0 && z < axes_.depth.input;
+        const std::int64_t first = oh * axes_.height.step + height_[0].offset;
         for (std::int64_t j = 0; j < read; ++j) {
-          const std::int64_t offset = tiling_.rows == 1
-                                          ? height_[static_cast<std::size_t>(j)].offset
-                                          : height_[0].offset + j;
-          const std::int64_t y = oh * axes_.height.step + offset;
-          const bool inside = z >= 0 && z < axes_.depth.input && y >= 0 && y < axes_.height.input;
-          *rows++ = inside ? image + ic * stride.channel + z * stride.axis[0] + y * stride.axis[1]
-                           : zeros;
+          const std::int64_t y = tiling_.rows > 1
+                                     ? first + j * phases_
+                                     : oh * axes_.height.step +
+                                           height_[static_cast<std::size_t>(j)].offset;
+          *rows++ = in_depth && y >= 0 && y < axes_.height.input ? plane + y * stride.axis[1]
+                                                                 : zeros;
         }
       }
   }
@@ -211,6 +244,7 @@ class RowPart final : public Part<T> {
   RowTiling tiling_;
   std::int64_t tap_step_;
   std::int64_t planes_;  // input channels x depths of the kernel
+  std::int64_t phases_;  // a tile's rows are so many rows apart
   std::int64_t row_tiles_, oc_blocks_;
 };
 

@@ -22,16 +22,6 @@ Gemm<T>::Gemm(const Kernels<T>& kernels, std::int64_t m, std::int64_t k, std::in
 }
 
 template <class T>
-void Gemm<T>::pack_a(std::int64_t panel, const T* a, Index row_stride, Index depth_stride,
-                     T* packed) const {
-  const std::int64_t rows = panels_.size(panel);
-  a += panels_.begin(panel) * row_stride;
-  packed += panels_.begin(panel) * k_;
-  for (std::int64_t p = 0; p < k_; ++p)
-    for (std::int64_t i = 0; i < rows; ++i) *packed++ = a[i * row_stride + p * depth_stride];
-}
-
-template <class T>
 void Gemm<T>::run(const T* packed_a, const T* b, Index b_stride, std::int64_t columns, T* c,
                   T* workspace) const {
   if (k_ == 0) return std::fill_n(c, panels_.total * columns_, T{0}), void();

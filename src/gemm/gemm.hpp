@@ -21,10 +21,6 @@ class Gemm {
   Gemm(const Kernels<T>& kernels, std::int64_t m, std::int64_t k, std::int64_t columns);
 
   const Split& panels() const { return panels_; }  // of A's rows
-  // A's panel as `run` wants it; strides in elements.
-  void pack_a(std::int64_t panel, const T* a, Index row_stride, Index depth_stride,
-              T* packed) const;
-
   // Elements of the packed block of B.
   std::int64_t workspace() const { return kc_ * columns_; }
   // C's rows are this far apart and written up to the end of a panel.

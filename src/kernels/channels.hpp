@@ -17,11 +17,12 @@ constexpr int channel_pixels(int vectors) {
 
 template <class T, int MR, int NV, bool Adjacent>
 FASTCONV_INLINE void channel_sums(const ChannelTileArgs<T>& args, Vec<T> (&sum)[MR][NV]) {
+  constexpr Index kWidth = NV * kLanes<T>;
   const Index pixel_step = Adjacent ? 1 : args.pixel_step, channel_step = args.channel_step;
   for (Index t = 0; t < args.taps; ++t) {
     const T* pixels = args.pixels + args.tap[t].offset;
-    const T* weight = args.weight + args.tap[t].index * args.channels * (NV * kLanes<T>);
-    for (Index c = 0; c < args.channels; ++c, pixels += channel_step, weight += NV * kLanes<T>) {
+    const T* weight = args.weight + args.tap[t].index * args.channels * kWidth;
+    for (Index c = 0; c < args.channels; ++c, pixels += channel_step, weight += kWidth) {
       Vec<T> channel[NV];
       FASTCONV_UNROLL
       for (int v = 0; v < NV; ++v) channel[v] = load(weight + v * kLanes<T>);
@@ -42,7 +43,8 @@ void channel_tile(const ChannelTileArgs<T>& args) {
   for (int m = 0; m < MR; ++m) {
     FASTCONV_UNROLL
     for (int v = 0; v < NV; ++v)
-      sum[m][v] = args.accumulate ? load(args.sum + (m * NV + v) * kLanes<T>) : Vec<T>{};
+      sum[m][v] =
+          args.accumulate ? load(args.sum + m * args.sum_step + v * kLanes<T>) : Vec<T>{};
   }
   if (args.pixel_step == 1)
     channel_sums<T, MR, NV, true>(args, sum);
@@ -51,7 +53,16 @@ void channel_tile(const ChannelTileArgs<T>& args) {
   FASTCONV_UNROLL
   for (int m = 0; m < MR; ++m) {
     FASTCONV_UNROLL
-    for (int v = 0; v < NV; ++v) store(args.sum + (m * NV + v) * kLanes<T>, sum[m][v]);
+    for (int v = 0; v < NV; ++v) {
+      const Index at = m * args.sum_step + v * kLanes<T>;
+      if (args.finish) {
+        if (args.bias) sum[m][v] += load(args.bias + v * kLanes<T>);
+        if (args.residual) sum[m][v] += load(args.residual + at);
+        const Vec<T> floor = broadcast(args.floor);
+        sum[m][v] = sum[m][v] < floor ? floor : sum[m][v];
+      }
+      store(args.sum + at, sum[m][v]);
+    }
   }
 }
 
@@ -85,6 +96,24 @@ void pack_weight(const PackWeightArgs<T>& args) {
       for (Index r = 0; r < N; ++r) place[r] = r < rows ? source[r * args.row_stride + k] : T{0};
     }
   }
+}
+
+// Rows become columns, a square at a time.
+template <class T>
+void pack_panel(const T* source, Index rows, Index row_stride, Index depth, T* target) {
+  constexpr Index N = kLanes<T>;
+  Index k = 0;
+  for (; rows <= N && k + N <= depth; k += N) {
+    Vec<T> square[N];
+    FASTCONV_UNROLL
+    for (Index r = 0; r < N; ++r)
+      square[r] = r < rows ? load(source + r * row_stride + k) : Vec<T>{};
+    transpose_square<T>(square);
+    FASTCONV_UNROLL
+    for (Index j = 0; j < N; ++j) store_first(target + (k + j) * rows, square[j], rows);
+  }
+  for (; k < depth; ++k)
+    for (Index r = 0; r < rows; ++r) target[k * rows + r] = source[r * row_stride + k];
 }
 
 template <class T>
@@ -131,14 +160,13 @@ FASTCONV_INLINE void store_pixels(const StoreChannelsArgs<T>& args) {
     }
 }
 
-// Pixels that stand side by side in the target: the sums of lanes x lanes are transposed.
+// A row of pixels of each of `lanes` channels: the sums of lanes x lanes are transposed.
 template <class T>
-FASTCONV_INLINE void store_planes(const StoreChannelsArgs<T>& args, const T* sum, Index first_channel,
-                                  Index columns, Index at) {
+FASTCONV_INLINE void store_planes(const StoreChannelsArgs<T>& args, const T* sum,
+                                  Index first_channel, Index columns, Index at) {
   constexpr Index N = kLanes<T>;
   const Index channels = args.channels - first_channel < N ? args.channels - first_channel : N;
   const T* bias = args.bias ? args.bias + first_channel : nullptr;
-  const auto plane = [&](Index c) { return at + (first_channel + c) * args.channel_stride; };
   cover<T>(columns, [&](auto lanes, Index i) {
     constexpr Index M = decltype(lanes)::value;
     Vec<T> square[N];
@@ -146,26 +174,21 @@ FASTCONV_INLINE void store_planes(const StoreChannelsArgs<T>& args, const T* sum
     for (Index p = 0; p < N; ++p)
       square[p] = p < M ? load(sum + (i + p) * args.width + first_channel) : Vec<T>{};
     transpose_square<T>(square);
+    const auto place = [&](Index c) {
+      return at + (first_channel + c) * args.channel_stride + i * args.column_stride;
+    };
+    if (M == N && channels == N && args.column_stride == 1) {
+      FASTCONV_UNROLL
+      for (Index c = 0; c < N; ++c)
+        store_row<T, N>(bias ? square[c] + bias[c] : square[c], args, place(c));
+      return;
+    }
     alignas(kVectorBytes) T line[N][N];
-    if (M < N || channels < N) {
-      FASTCONV_UNROLL
-      for (Index c = 0; c < N; ++c) store(line[c], square[c]);
-      for (Index c = 0; c < channels; ++c) {
-        Part<T, M> vector = load<T, M>(line[c]);
-        if (bias) vector += bias[c];
-        const Index place = plane(c) + i;
-        store(args.target + place,
-              finish<T, M>(vector, args.residual ? args.residual + place : nullptr, args.epilogue));
-      }
-    } else {
-      FASTCONV_UNROLL
-      for (Index c = 0; c < N; ++c) {
-        const Index place = plane(c) + i;
-        if (bias) square[c] += bias[c];
-        store(args.target + place,
-              finish<T, N>(square[c], args.residual ? args.residual + place : nullptr,
-                           args.epilogue));
-      }
+    FASTCONV_UNROLL
+    for (Index c = 0; c < N; ++c) store(line[c], square[c]);
+    for (Index c = 0; c < channels; ++c) {
+      const Part<T, M> vector = load<T, M>(line[c]);
+      store_row<T, M>(bias ? vector + bias[c] : vector, args, place(c));
     }
   });
 }
@@ -173,24 +196,11 @@ FASTCONV_INLINE void store_planes(const StoreChannelsArgs<T>& args, const T* sum
 template <class T>
 void store_channels(const StoreChannelsArgs<T>& args) {
   if (args.channel_stride == 1) return store_pixels(args);
-  if (args.column_stride == 1) {
-    const bool flat = args.row_stride == args.columns;
-    const Index rows = flat ? 1 : args.rows, columns = flat ? args.rows * args.columns : args.columns;
-    for (Index c = 0; c < args.channels; c += kLanes<T>)
-      for (Index row = 0; row < rows; ++row)
-        store_planes(args, args.sum + row * columns * args.width, c, columns,
-                     row * args.row_stride);
-    return;
-  }
-  const T* sum = args.sum;
-  for (Index row = 0; row < args.rows; ++row)
-    for (Index column = 0; column < args.columns; ++column, sum += args.width)
-      for (Index c = 0; c < args.channels; ++c) {
-        const Index at = row * args.row_stride + column * args.column_stride + c * args.channel_stride;
-        const Part<T, 1> value = load<T, 1>(sum + c) + (args.bias ? args.bias[c] : T{0});
-        args.target[at] =
-            finish<T, 1>(value, args.residual ? args.residual + at : nullptr, args.epilogue)[0];
-      }
+  const bool flat = args.row_stride == args.columns * args.column_stride;
+  const Index rows = flat ? 1 : args.rows, columns = flat ? args.rows * args.columns : args.columns;
+  for (Index c = 0; c < args.channels; c += kLanes<T>)
+    for (Index row = 0; row < rows; ++row)
+      store_planes(args, args.sum + row * columns * args.width, c, columns, row * args.row_stride);
 }
 
 // As many independent sums as hide the latency of the machines at hand.

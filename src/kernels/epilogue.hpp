@@ -87,10 +87,33 @@ FASTCONV_INLINE Part<T, N> activate(Part<T, N> x, Epilogue<T> epilogue) {
   return x;
 }
 
+// The same for a whole vector, not inlined: for tiles that have many and seldom call it.
+template <class T>
+__attribute__((noinline)) Vec<T> activate_apart(Vec<T> x, Epilogue<T> epilogue) {
+  return activate<T, kLanes<T>>(x, epilogue);
+}
+
 template <class T, Index N>
 FASTCONV_INLINE Part<T, N> finish(Part<T, N> sum, const T* residual, Epilogue<T> epilogue) {
   if (residual) sum += load<T, N>(residual);
   return activate<T, N>(sum, epilogue);
+}
+
+// Finishes N neighbouring columns of a row and stores them `column_stride` apart.
+template <class T, Index N, class Args>
+FASTCONV_INLINE void store_row(Part<T, N> sum, const Args& args, Index at) {
+  const Index step = args.column_stride;
+  if (step == 1)
+    return store(args.target + at, finish<T, N>(sum, args.residual ? args.residual + at : nullptr,
+                                                args.epilogue));
+  if (args.residual) {
+    FASTCONV_UNROLL
+    for (Index i = 0; i < N; ++i) sum[i] += args.residual[at + i * step];
+  }
+  T lane[N];
+  store(lane, activate<T, N>(sum, args.epilogue));
+  FASTCONV_UNROLL
+  for (Index i = 0; i < N; ++i) args.target[at + i * step] = lane[i];
 }
 
 }  // namespace

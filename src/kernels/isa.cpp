@@ -87,6 +87,7 @@ constexpr Kernels<T> make_kernels() {
   kernels.row_tile = row_tile_of<T>;
   add_plane_tiles<T, kMaxPlanePixels>(kernels);
   kernels.pack_weight = pack_weight<T>;
+  kernels.pack_panel = pack_panel<T>;
   kernels.pack_pixels = pack_pixels<T>;
   kernels.store_channels = store_channels<T>;
   kernels.peak = peak<T>;

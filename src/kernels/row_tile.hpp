@@ -10,32 +10,46 @@
 namespace fastconv::FASTCONV_ISA {
 namespace {
 
-// Vectors of elements first, first + S, ... of rows; what is beyond their ends counts as 0.
-template <class T, int S, bool Inside>
+// N elements of a row from `first` on, or N more of them; what is beyond its ends counts as 0.
+template <class T, bool Inside>
 class RowLoader {
  public:
   RowLoader(Index first, Index width)
       : first_(first), low_(-first, width - first), high_(-first - N, width - first - N) {}
 
-  FASTCONV_INLINE Vec<T> operator()(const T* row) const {
-    if constexpr (S == 1) return piece(row, 0);
-    Vec<Mask<T>> even;
-    FASTCONV_UNROLL
-    for (Index i = 0; i < N; ++i) even[i] = static_cast<Mask<T>>(2 * i);
-    if constexpr (Inside) return load_even<T, N>(row + first_);
-    return shuffle<T>(piece(row, 0), piece(row, 1), even);
+  FASTCONV_INLINE Vec<T> low(const T* row) const {
+    if constexpr (Inside) return load(row + first_);
+    return load_lanes(row + first_, low_);
   }
-
-  // N elements on from first + N * part.
-  FASTCONV_INLINE Vec<T> piece(const T* row, int part) const {
-    if constexpr (Inside) return load(row + first_ + N * part);
-    return load_lanes(row + first_ + N * part, part == 0 ? low_ : high_);
+  FASTCONV_INLINE Vec<T> high(const T* row) const {
+    if constexpr (Inside) return load(row + first_ + N);
+    return load_lanes(row + first_ + N, high_);
   }
 
  private:
   static constexpr Index N = kLanes<T>;
   Index first_;
   LaneRange<T> low_, high_;
+};
+
+// Every second element of two neighbouring vectors, 16 bytes of each at a time, which is a cheaper
+// shuffle than one across the whole vector; the sums are brought to their order in the end.
+template <class T>
+struct Halves {
+  Halves() {
+    FASTCONV_UNROLL
+    for (Index i = 0; i < N; ++i) {
+      const Index piece = i / L * L, place = i % L;
+      const Index from = piece + 2 * (place % H) + (place < H ? 0 : N);
+      even[i] = static_cast<Mask<T>>(from);
+      odd[i] = static_cast<Mask<T>>(from + 1);
+      const Index half = i % (N / 2);
+      order[i] = static_cast<Mask<T>>(half / H * L + half % H + (i < N / 2 ? 0 : H));
+    }
+  }
+
+  static constexpr Index N = kLanes<T>, L = 16 / static_cast<Index>(sizeof(T)), H = L / 2;
+  Vec<Mask<T>> even, odd, order;
 };
 
 template <class T, int OC, int R, int KH, int S>
@@ -50,65 +64,96 @@ FASTCONV_INLINE void add_row(const T* weight, int j, Vec<T> x, Vec<T> (&sum)[OC]
   }
 }
 
-template <class T, int OC, int R, int KH, int S, bool Inside>
+template <class T, int OC, int R, int KH, bool Inside>
 FASTCONV_INLINE void row_sums(const RowTileArgs<T>& args, Index first, Vec<T> (&sum)[OC][R]) {
-  constexpr int J = (R - 1) * S + KH;
+  constexpr int J = R - 1 + KH;
   const T* weight = args.weight;
   const T* const* rows = args.rows;
   for (Index p = 0; p < args.planes; ++p, rows += J)
     for (Index kw = 0; kw < args.taps; ++kw, weight += KH * OC) {
-      const RowLoader<T, S, Inside> loader(first + kw * args.dilation, args.width);
+      const RowLoader<T, Inside> loader(first + kw * args.dilation, args.width);
       FASTCONV_UNROLL
       for (int j = 0; j < J; ++j) {
-        Vec<T> x = loader(rows[j]);
+        Vec<T> x = loader.low(rows[j]);
         FASTCONV_KEEP(x);
-        add_row<T, OC, R, KH, S>(weight, j, x, sum);
+        add_row<T, OC, R, KH, 1>(weight, j, x, sum);
       }
     }
 }
 
-// Stride 2 and three neighbouring taps: two loads give the even elements and the odd ones, and the
-// even ones of the third tap are the first's, moved by one lane.
-template <class T, int OC, int R, int KH, bool Inside>
-FASTCONV_INLINE void row_sums_of_three(const RowTileArgs<T>& args, Index first,
-                                       Vec<T> (&sum)[OC][R]) {
-  constexpr int J = (R - 1) * 2 + KH;
-  constexpr Index N = kLanes<T>;
-  Vec<Mask<T>> even, odd, next;
+template <class T, int OC, int R, int KH, bool Inside, bool Pair>
+FASTCONV_INLINE void add_even_rows(const T* const* rows, const RowLoader<T, Inside>& loader,
+                                   const Halves<T>& halves, const T* weight,
+                                   Vec<T> (&sum)[OC][R]) {
   FASTCONV_UNROLL
-  for (Index i = 0; i < N; ++i) {
-    even[i] = static_cast<Mask<T>>(2 * i);
-    odd[i] = static_cast<Mask<T>>(2 * i + 1);
-    next[i] = static_cast<Mask<T>>(i + 1);
+  for (int j = 0; j < (R - 1) * 2 + KH; ++j) {
+    const Vec<T> low = loader.low(rows[j]), high = loader.high(rows[j]);
+    Vec<T> x = shuffle<T>(low, high, halves.even);
+    FASTCONV_KEEP(x);
+    add_row<T, OC, R, KH, 2>(weight, j, x, sum);
+    if constexpr (Pair) {
+      x = shuffle<T>(low, high, halves.odd);
+      FASTCONV_KEEP(x);
+      add_row<T, OC, R, KH, 2>(weight + KH * OC, j, x, sum);
+    }
   }
-  const RowLoader<T, 1, Inside> loader(first, args.width);
-  const bool has_last = first + 2 * N < args.width;
+}
+
+// Stride 2: two neighbouring taps are the even and the odd elements of the same two vectors.
+template <class T, int OC, int R, int KH, bool Inside>
+FASTCONV_INLINE void row_sums_of_two(const RowTileArgs<T>& args, Index first,
+                                     Vec<T> (&sum)[OC][R]) {
+  const Halves<T> halves;
   const T* weight = args.weight;
   const T* const* rows = args.rows;
-  for (Index p = 0; p < args.planes; ++p, rows += J, weight += 3 * KH * OC) {
-    FASTCONV_UNROLL
-    for (int j = 0; j < J; ++j) {
-      const Vec<T> low = loader.piece(rows[j], 0), high = loader.piece(rows[j], 1);
-      const Vec<T> last = broadcast(Inside || has_last ? rows[j][first + 2 * N] : T{0});
-      Vec<T> x[3];
-      x[0] = shuffle<T>(low, high, even);
-      x[1] = shuffle<T>(low, high, odd);
-      x[2] = shuffle<T>(x[0], last, next);
-      FASTCONV_UNROLL
-      for (int kw = 0; kw < 3; ++kw) {
-        FASTCONV_KEEP(x[kw]);
-        add_row<T, OC, R, KH, 2>(weight + kw * KH * OC, j, x[kw], sum);
+  for (Index p = 0; p < args.planes; ++p, rows += (R - 1) * 2 + KH)
+    for (Index kw = 0; kw < args.taps;) {
+      const RowLoader<T, Inside> loader(first + kw * args.dilation, args.width);
+      if (args.dilation == 1 && kw + 1 < args.taps) {
+        add_even_rows<T, OC, R, KH, Inside, true>(rows, loader, halves, weight, sum);
+        kw += 2, weight += 2 * KH * OC;
+      } else {
+        add_even_rows<T, OC, R, KH, Inside, false>(rows, loader, halves, weight, sum);
+        kw += 1, weight += KH * OC;
       }
     }
+  FASTCONV_UNROLL
+  for (int o = 0; o < OC; ++o) {
+    FASTCONV_UNROLL
+    for (int r = 0; r < R; ++r) sum[o][r] = shuffle<T>(sum[o][r], sum[o][r], halves.order);
   }
 }
 
 template <class T, int OC, int R, int KH, int S, bool Inside>
 FASTCONV_INLINE void sums_at(const RowTileArgs<T>& args, Index first, Vec<T> (&sum)[OC][R]) {
-  if constexpr (S == 2 && KH == 3)
-    if (args.taps == 3 && args.dilation == 1)
-      return row_sums_of_three<T, OC, R, KH, Inside>(args, first, sum);
-  row_sums<T, OC, R, KH, S, Inside>(args, first, sum);
+  if constexpr (S == 1)
+    row_sums<T, OC, R, KH, Inside>(args, first, sum);
+  else
+    row_sums_of_two<T, OC, R, KH, Inside>(args, first, sum);
+}
+
+template <class T, int OC, int R>
+FASTCONV_INLINE void store_rows(const RowTileArgs<T>& args, Index column,
+                                Vec<T> (&sum)[OC][R]) {
+  constexpr Index N = kLanes<T>;
+  const Index count = args.columns - column < N ? args.columns - column : N;
+  const bool relu = args.epilogue.activation == Activation::relu;
+  const bool quick = relu || args.epilogue.activation == Activation::none;
+  const Vec<T> floor = broadcast(relu ? T{0} : static_cast<T>(-__builtin_inf()));
+  FASTCONV_UNROLL
+  for (int o = 0; o < OC; ++o) {
+    const Vec<T> bias = broadcast(args.bias ? args.bias[o] : T{0});
+    FASTCONV_UNROLL
+    for (int r = 0; r < R; ++r) {
+      const Index at = o * args.channel_stride + r * args.row_stride + column;
+      sum[o][r] += bias;
+      if (args.residual)
+        sum[o][r] += load_lanes(args.residual + at, LaneRange<T>(0, count));
+      sum[o][r] = quick ? (sum[o][r] < floor ? floor : sum[o][r])
+                        : activate_apart<T>(sum[o][r], args.epilogue);
+      store_first(args.target + at, sum[o][r], count);
+    }
+  }
 }
 
 template <class T, int OC, int R, int KH, int S>
@@ -122,18 +167,7 @@ void row_tile(const RowTileArgs<T>& args) {
       sums_at<T, OC, R, KH, S, true>(args, first, sum);
     else
       sums_at<T, OC, R, KH, S, false>(args, first, sum);
-    FASTCONV_UNROLL
-    for (int o = 0; o < OC; ++o) {
-      FASTCONV_UNROLL
-      for (int r = 0; r < R; ++r) {
-        const Index at = o * args.channel_stride + r * args.row_stride + column;
-        Vec<T> value = sum[o][r];
-        if (args.bias) value += args.bias[o];
-        if (args.residual)
-          value += load_lanes(args.residual + at, LaneRange<T>(0, args.columns - column));
-        store_first(args.target + at, activate<T, N>(value, args.epilogue), args.columns - column);
-      }
-    }
+    store_rows<T, OC, R>(args, column, sum);
   }
 }
 

@@ -51,24 +51,13 @@ void pack(const PackArgs<T>& args) {
 
 template <class T>
 void store_sums(const StoreArgs<T>& args) {
-  const Epilogue<T> epilogue = args.epilogue;
   for (Index r = 0; r < args.rows; ++r) {
     const T* sum = args.sum + r * args.sum_pitch;
-    const T* residual = args.residual ? args.residual + r * args.row_stride : nullptr;
-    T* target = args.target + r * args.row_stride;
-    if (args.column_stride == 1) {
-      cover<T>(args.columns, [&](auto lanes, Index i) {
-        constexpr Index N = decltype(lanes)::value;
-        store(target + i, finish<T, N>(load<T, N>(sum + i) + args.bias,
-                                       residual ? residual + i : nullptr, epilogue));
-      });
-    } else {
-      for (Index i = 0; i < args.columns; ++i) {
-        const Index at = i * args.column_stride;
-        target[at] = finish<T, 1>(load<T, 1>(sum + i) + args.bias,
-                                  residual ? residual + at : nullptr, epilogue)[0];
-      }
-    }
+    cover<T>(args.columns, [&](auto lanes, Index i) {
+      constexpr Index N = decltype(lanes)::value;
+      store_row<T, N>(load<T, N>(sum + i) + args.bias, args,
+                      r * args.row_stride + i * args.column_stride);
+    });
   }
 }
 

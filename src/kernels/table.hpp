@@ -124,7 +124,7 @@ struct ChannelTap {
   Index offset, index;
 };
 
-// sum[p * width + v] (+)= sum over taps t, channels c of
+// sum[p * sum_step + v] (+)= sum over taps t, channels c of
 //     pixels[t.offset + c * channel_step + p * pixel_step]
 //     * weight[(t.index * channels + c) * width + v]
 // for v up to NV vectors, the width.
@@ -135,7 +135,12 @@ struct ChannelTileArgs {
   Index taps, channels, channel_step, pixel_step;
   const T* weight;
   T* sum;
+  Index sum_step;
   bool accumulate;
+  // As in TileArgs, with a bias for each v.
+  bool finish;
+  T floor;
+  const T *bias, *residual;
 };
 
 // target[(t * channels + c) * width + r] = source[r * row_stride + c * taps + t], 0 for r from
@@ -235,6 +240,8 @@ struct Kernels {
   RowTile<T> (*row_tile)(int channels, int rows, int kernel, int stride);
   void (*plane_tile[kMaxPlanePixels + 1])(const PlaneTileArgs<T>&);
   void (*pack_weight)(const PackWeightArgs<T>&);
+  // target[k * rows + r] = source[r * row_stride + k]
+  void (*pack_panel)(const T* source, Index rows, Index row_stride, Index depth, T* target);
   void (*pack_pixels)(const PackPixelsArgs<T>&);
   void (*store_channels)(const StoreChannelsArgs<T>&);
   void (*tile[kMaxTileRows + 1][kMaxTileVectors + 1])(const TileArgs<T>&);

@@ -8,10 +8,11 @@
 namespace fastconv {
 
 // A step of the sum in a register tile of `vectors` x `scalars`: the multiply-adds, or what it
-// loads (a vector a cycle, two scalars a cycle), or the latency of one multiply-add.
-inline double tile_cycles(std::int64_t vectors, std::int64_t scalars) {
+// loads (two scalars a cycle; a vector takes one, or two where it crosses cache lines), or the
+// latency of one multiply-add.
+inline double tile_cycles(std::int64_t vectors, std::int64_t scalars, double vector_load) {
   const auto v = static_cast<double>(vectors), s = static_cast<double>(scalars);
-  return std::max({v * s, v + s / 2, 4.0});
+  return std::max({v * s, v * vector_load + s / 2, 4.0});
 }
 
 // An element of a strip whose row neighbours are so many elements apart.

@@ -40,6 +40,11 @@ class StripLayout {
 
   std::int64_t blocks() const { return depth.output * rows.parts * columns.parts; }
   Block block(std::int64_t index) const;
+  // As many blocks of the largest size as there are outputs for.
+  double mean_blocks() const {
+    return static_cast<double>(depth.output * height.output) * static_cast<double>(width.output) /
+           static_cast<double>(rows.largest() * columns.largest());
+  }
 
   // As rows_of_weights: every tap has a slot of its own, on all axes.
   static constexpr double kUnfold = 1e18;
