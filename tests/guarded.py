@@ -1,0 +1,84 @@
+"""Run by test_guard.py: convolutions whose operands end, or begin, at an unmapped page.
+
+``python guarded.py ISA ALGORITHM first|last``, with channels first or last in memory.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+import mmap
+import sys
+
+import numpy as np
+
+import fastconv as fc
+from fastconv import _core
+
+isa, algorithm, order = sys.argv[1:]
+_core.set_isa(isa)
+LAST = order == "last"
+PAGE = mmap.PAGESIZE
+PROT_NONE = 0
+libc = ctypes.CDLL(None, use_errno=True)
+libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+rng = np.random.default_rng(0)
+
+
+def guarded(array, at_end, last):
+    """A copy with an unmapped page behind its end, or before its beginning."""
+    pages = (array.nbytes + PAGE - 1) // PAGE
+    memory = mmap.mmap(-1, (pages + 2) * PAGE)
+    start = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    for page in (0, pages + 1):
+        assert libc.mprotect(start + page * PAGE, PAGE, PROT_NONE) == 0
+    offset = (pages + 1) * PAGE - array.nbytes if at_end else PAGE
+    flat = np.frombuffer(memory, array.dtype, array.size, offset)
+    if last and array.ndim > 2:
+        copy = np.moveaxis(flat.reshape(array.shape[0], *array.shape[2:], array.shape[1]), -1, 1)
+    else:
+        copy = flat.reshape(array.shape)
+    copy[...] = array
+    return copy
+
+
+def case(x, w, args, dtype):
+    convolve = getattr(fc, f"conv{x.ndim - 2}d")
+    backward = getattr(fc, f"conv{x.ndim - 2}d_backward")
+    x, w = x.astype(dtype), w.astype(dtype)
+    b = rng.integers(-4, 5, len(w)).astype(dtype)
+    y = convolve(x, w, b, *args, algorithm="im2col")
+    gx, gw, gb = backward(y, x, w, b, *args)
+    for at_end in (False, True):
+        arrays = [guarded(a, at_end, LAST and a is x) for a in (x, w, b)]
+        out = guarded(np.full_like(y, np.nan), at_end, LAST)
+        residual = guarded(y, at_end, LAST)
+        convolve(*arrays, *args, algorithm=algorithm, out=out)
+        assert np.array_equal(out, y), (x.shape, w.shape, args)
+        more = {"residual": residual, "activation": "relu", "out": out}
+        convolve(*arrays, *args, algorithm=algorithm, **more)
+        assert np.array_equal(out, np.maximum(2 * y, 0)), (x.shape, w.shape, args)
+        grads = backward(residual, *arrays, *args, algorithm=algorithm)
+        assert all(map(np.array_equal, grads, (gx, gw, gb))), (x.shape, w.shape, args)
+
+
+def integers(*shape):
+    return rng.integers(-4, 5, shape)
+
+
+for dtype in (np.float32, np.float64):
+    for width in (1, 2, 3, 7, 8, 13, 14, 15, 16, 17, 28, 31, 33, 49, 65):
+        for channels in (1, 3, 15, 16, 17, 33):
+            case(integers(1, 3, 4, width + 2), integers(channels, 3, 1, 1), (1, 0), dtype)
+            case(integers(2, 5, 4, width), integers(channels, 5, 3, 3), (1, 1), dtype)
+            case(integers(1, 2, 5, 2 * width), integers(channels, 2, 3, 3), (2, 1), dtype)
+    for width in (1, 2, 5, 14, 16, 17, 31, 33):
+        for height, stride, dilation, k in itertools.product((1, 7, 9), (1, 2), (1, 2), (3, 5, 7)):
+            args = (stride, dilation * (k // 2), dilation, 5)
+            case(integers(2, 5, height, width), integers(5, 1, k, k), args, dtype)
+        case(integers(1, 8, 6, width), integers(16, 4, 3, 3), (1, 1, 1, 2), dtype)
+    case(integers(1, 3, 100), integers(20, 3, 5), (2, 3), dtype)
+    case(integers(1, 3, 4, 5, 17), integers(18, 3, 3, 3, 3), (1, 1), dtype)
+    case(integers(1, 4, 4, 5, 17), integers(4, 1, 3, 3, 3), (1, 1, 1, 4), dtype)
+assert _core.executed_isa() == isa
+print("done")
