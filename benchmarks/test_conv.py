@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from functools import lru_cache
 from operator import attrgetter
+from typing import Any
 
 import pytest
 from checks import Array, exact_sum, integers
 from contest import Contest
 from layers import CONV_LAYERS, ConvLayer
 
+import fastconv.functional as F
+
+ALGORITHMS = ("auto", "direct", "im2col", "tiled")
 GRADIENTS = ("input", "weight", "bias")
 
 layers = pytest.mark.parametrize("layer", CONV_LAYERS, ids=attrgetter("name"))
@@ -23,14 +27,21 @@ def operands(layer: ConvLayer) -> tuple[Array, Array, Array, Array]:
     return x, w, b, gy
 
 
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
 @layers
-def test_conv2d(contest: Contest, layer: ConvLayer) -> None:
+def test_conv2d(contest: Contest, layer: ConvLayer, algorithm: str) -> None:
     x, w, b, _ = operands(layer)
     how = (layer.stride, layer.padding, layer.dilation, layer.groups)
+
+    def call(library: Any) -> Array:
+        if library is not F:  # the reference has one algorithm
+            return library.conv2d(x, w, b, *how)
+        return F.conv2d(x, w, b, *how, algorithm=algorithm)
+
     contest(
         layer.name,
-        "conv2d",
-        lambda library: library.conv2d(x, w, b, *how),
+        f"conv2d {algorithm}",
+        call,
         operands=(x, w, b),
         check=exact_sum(layer.longest_sum + 1),
         flop=layer.flop,

@@ -27,13 +27,13 @@ std::string pairs(const std::int64_t* before, const std::int64_t* after, int cou
 
 void check_range(const char* name, const std::int64_t* values, int count, std::int64_t least) {
   const bool one = count == 1;
+  const auto got = [&](int i) { return one ? to_string(values[i]) : tuple(values, count); };
   for (int i = 0; i < count; ++i) {
-    const std::string got = one ? to_string(values[i]) : tuple(values, count);
     if (values[i] < least)
-      invalid(std::string(name) + " is " + got + " (wanted at least " + to_string(least) +
+      invalid(std::string(name) + " is " + got(i) + " (wanted at least " + to_string(least) +
               (one ? ")" : " in each dimension)"));
     if (values[i] > kMaxSize)
-      invalid(std::string(name) + " is " + got + " (wanted at most 2**46)");
+      invalid(std::string(name) + " is " + got(i) + " (wanted at most 2**46)");
   }
 }
 

@@ -28,7 +28,7 @@ class PixelMethod {
         layout_(axes.depth, axes.height, axes.width, static_cast<double>(shape.oc)),
         in_place_(can_read_in_place()),
         pitch_(in_place_ ? axes.height.step * shape.input.axis[1] : layout_.pitch),
-        channels_(channels) {
+        moves_(fills_a_tile(pitch_)) {
     const Index most = kMaxTileVectors * kernels.lanes;
     const Index pixels = (layout_.rows.largest() - 1) * pitch_ + layout_.columns.largest();
     sum_stride_ = (pixels + most - 1) / most * most;
@@ -77,12 +77,12 @@ class PixelMethod {
           }
   }
 
-  // In place, and with outputs that lie as the pixels do, tiles write to the caller's memory.
+  // Where outputs lie as the pixels do, tiles write to the caller's memory.
   bool can_finish(const Epilogue<T>& epilogue) const {
     const Strides& stride = shape_.output;
     const bool rows = axes_.height.stride * stride.axis[1] == pitch_ &&
                       layout_.columns.largest() == pitch_;
-    return in_place_ && axes_.width.stride * stride.axis[2] == 1 &&
+    return moves_ && axes_.width.stride * stride.axis[2] == 1 &&
            (layout_.rows.largest() == 1 || rows) &&
            (epilogue.activation == Activation::none || epilogue.activation == Activation::relu);
   }
@@ -103,8 +103,8 @@ class PixelMethod {
     });
   }
 
-  // In place nothing may be read behind the last pixel: the last tile is moved back to end there,
-  // and so are its sums in the end.
+  // The last tile is moved back to end with the last pixel, where the block is large enough: in
+  // place nothing may be read, and nothing written, behind it. Its sums follow in the end.
   void accumulate(const StripSource<T>& source, const T* weight, std::int64_t rows, bool add,
                   T* sum) const {
     TileArgs<T> args = tile_args(source, weight);
@@ -124,7 +124,7 @@ class PixelMethod {
     const Split tiles((pixels + lanes - 1) / lanes, kernels_.tile_vectors[rows]);
     const Index first = tiles.begin(tiles.parts - 1) * lanes;
     const Index count = tiles.size(tiles.parts - 1) * lanes;
-    const Index excess = in_place_ ? first + count - pixels : 0;
+    const Index excess = moves_ ? first + count - pixels : 0;
     for (std::int64_t m = 0; m < rows; ++m) {
       T* sum = const_cast<T*>(args.sum) + m * sum_stride_;
       if (excess > 0) std::copy(sum + first, sum + first + count, sum + first - excess);
@@ -185,14 +185,14 @@ class PixelMethod {
     const Split tiles((pixels + lanes - 1) / lanes, kernels_.tile_vectors[rows]);
     for (std::int64_t tile = 0; tile < tiles.parts; ++tile) {
       const Index first = tiles.begin(tile) * lanes, count = tiles.size(tile) * lanes;
-      body(first, tiles.size(tile), in_place_ ? std::max<Index>(0, first + count - pixels) : 0);
+      body(first, tiles.size(tile), moves_ ? std::max<Index>(0, first + count - pixels) : 0);
     }
   }
 
   // What a row of a strip takes beside its elements.
   static constexpr double kRowCycles = 15;
 
-  // Without padding and gaps between columns, if blocks are as wide as the widest tile.
+  // Without padding and gaps between columns, if every block fills a tile.
   bool can_read_in_place() const {
     if (axes_.taps() == 0 || !layout_.inside() || axes_.width.step * shape_.input.axis[2] != 1)
       return false;
@@ -200,6 +200,10 @@ class PixelMethod {
     if (layout_.rows.largest() > 1 && (pitch < layout_.columns.largest() ||
                                        pitch * 8 > layout_.columns.largest() * 9))
       return false;
+    return fills_a_tile(pitch);
+  }
+  // Whether the smallest block has the pixels of the widest tile.
+  bool fills_a_tile(Index pitch) const {
     const Index rows = layout_.rows.size(layout_.rows.parts - 1);
     const Index columns = layout_.columns.size(layout_.columns.parts - 1);
     return (rows - 1) * pitch + columns >= kMaxTileVectors * kernels_.lanes;
@@ -220,7 +224,7 @@ class PixelMethod {
   StripLayout layout_;
   bool in_place_;
   Index pitch_;       // from row to row of pixels
-  std::int64_t channels_;
+  bool moves_;        // whether the last tile ends with the last pixel
   Index sum_stride_;
   std::vector<Index> offset_;  // of each channel and tap of a chunk
 };

@@ -87,21 +87,20 @@ class StripPart final : public Part<T> {
       for (std::int64_t t = 0; t < tasks.groups.size(group); ++t) {
         const std::int64_t tile = tasks.groups.begin(group) + t, units = tiles_.size(tile);
         const T* weight = packed + weight_offset(g, tile, chunk);
-        if (chunks_.parts == 1 && method_.can_finish(arrays.epilogue)) {
-          for (std::int64_t i = 0; i < images; ++i)
-            method_.finish({source + i * shape_.input.outer + method_.origin(block), block,
-                            channels, strip},
-                           weight, target(arrays, block, first + i, g, tile));
-          continue;
-        }
-        T* const own = sum + (chunks_.parts > 1 ? t : 0) * images * image_sum_;
-        for (std::int64_t i = 0; i < images; ++i) {
+        const auto pixels_of = [&](std::int64_t i) -> StripSource<T> {
           const T* pixels = method_.in_place()
                                 ? source + i * shape_.input.outer + method_.origin(block)
                                 : strip + i * image_strip_;
-          method_.accumulate({pixels, block, channels, strip}, weight, units, chunk > 0,
-                             own + i * image_sum_);
+          return {pixels, block, channels, strip};
+        };
+        if (chunks_.parts == 1 && method_.can_finish(arrays.epilogue)) {
+          for (std::int64_t i = 0; i < images; ++i)
+            method_.finish(pixels_of(i), weight, target(arrays, block, first + i, g, tile));
+          continue;
         }
+        T* const own = sum + (chunks_.parts > 1 ? t : 0) * images * image_sum_;
+        for (std::int64_t i = 0; i < images; ++i)
+          method_.accumulate(pixels_of(i), weight, units, chunk > 0, own + i * image_sum_);
         if (chunk + 1 < chunks_.parts) continue;
         for (std::int64_t i = 0; i < images; ++i) {
           StoreChannelsArgs<T> args = target(arrays, block, first + i, g, tile);

@@ -116,32 +116,6 @@ void pack_panel(const T* source, Index rows, Index row_stride, Index depth, T* t
     for (Index r = 0; r < rows; ++r) target[k * rows + r] = source[r * row_stride + k];
 }
 
-template <class T>
-void pack_pixels(const PackPixelsArgs<T>& args) {
-  T* target = args.target;
-  const auto zeros = [&](Index pixels) {
-    std::memset(target, 0, static_cast<std::size_t>(pixels * args.width) * sizeof(T));
-    target += pixels * args.width;
-  };
-  const bool in_one = args.column_stride == args.channels && args.width == args.channels;
-  for (Index r = 0; r < args.rows; ++r) {
-    const T* row = args.source + r * args.row_stride;
-    zeros(args.before);
-    if (in_one) {
-      cover<T>(args.columns * args.channels, [&](auto lanes, Index i) {
-        store(target + i, load<T, decltype(lanes)::value>(row + i));
-      });
-      target += args.columns * args.width;
-    } else {
-      for (Index i = 0; i < args.columns; ++i, row += args.column_stride, target += args.width)
-        cover<T>(args.channels, [&](auto lanes, Index c) {
-          store(target + c, load<T, decltype(lanes)::value>(row + c));
-        });
-    }
-    zeros(args.after);
-  }
-}
-
 // Channels that stand side by side in the target.
 template <class T>
 FASTCONV_INLINE void store_pixels(const StoreChannelsArgs<T>& args) {

@@ -88,7 +88,6 @@ constexpr Kernels<T> make_kernels() {
   add_plane_tiles<T, kMaxPlanePixels>(kernels);
   kernels.pack_weight = pack_weight<T>;
   kernels.pack_panel = pack_panel<T>;
-  kernels.pack_pixels = pack_pixels<T>;
   kernels.store_channels = store_channels<T>;
   kernels.peak = peak<T>;
   kernels.peak_step = kPeakSums;

@@ -171,8 +171,8 @@ void row_tile(const RowTileArgs<T>& args) {
   }
 }
 
-// A table over what kRowTileChannels, kRowTileSizes and kRowTileKernels list; more channels than
-// one go with kernels of 3 and with 1 or 4 rows.
+// A table over what kRowTileChannels and kRowTileSizes list, for kernels of 3, 5 and 7; more
+// channels than one go with kernels of 3 and with 1 or 4 rows.
 template <class T, int OC, int R, int KH>
 RowTile<T> with_stride(int stride) {
   return stride == 1 ? row_tile<T, OC, R, KH, 1> : stride == 2 ? row_tile<T, OC, R, KH, 2> : nullptr;

@@ -24,7 +24,6 @@ constexpr int kMaxChannelVectors = 2;  // NV: its vectors of output channels
 // Register tiles over rows (kernels/row_tile.hpp): R output rows of each of OC channels.
 constexpr int kRowTileSizes[] = {1, 2, 4, 7};
 constexpr int kRowTileChannels[] = {1, 2, 4};
-constexpr int kRowTileKernels[] = {3, 5, 7};
 constexpr int kMaxPlanePixels = 8;  // MR: pixels of a depthwise tile of channel vectors
 
 enum class Activation { none, relu, relu6, leaky_relu, sigmoid, tanh, silu, hard_swish };
@@ -153,17 +152,6 @@ struct PackWeightArgs {
   Index width;
 };
 
-// PackArgs for pixels of `channels` neighbouring elements, each at target + `width` after the one
-// before; what is counted and strides are in pixels' terms.
-template <class T>
-struct PackPixelsArgs {
-  const T* source;
-  Index row_stride, column_stride, channels;
-  Index rows, before, columns, after;
-  T* target;
-  Index width;
-};
-
 // target(o, r, x) = activation(bias[o] + residual(o, r, x) + sum over planes p, kw, kh of
 //     row(p, r * S + kh)[x * S + kw * dilation - pad] * weight[((p * KW + kw) * KH + kh) * OC + o])
 // where row(p, j) is rows[p * J + j], J = (R - 1) * S + KH, and what lies outside of it counts as 0.
@@ -242,7 +230,6 @@ struct Kernels {
   void (*pack_weight)(const PackWeightArgs<T>&);
   // target[k * rows + r] = source[r * row_stride + k]
   void (*pack_panel)(const T* source, Index rows, Index row_stride, Index depth, T* target);
-  void (*pack_pixels)(const PackPixelsArgs<T>&);
   void (*store_channels)(const StoreChannelsArgs<T>&);
   void (*tile[kMaxTileRows + 1][kMaxTileVectors + 1])(const TileArgs<T>&);
   void (*dot[kMaxDotRows + 1][kMaxDotColumns + 1])(const DotArgs<T>&);

@@ -116,32 +116,9 @@ void StripLayout::pack(const Kernels<T>& kernels, const T* source, const std::in
   });
 }
 
-template <class T>
-void StripLayout::pack_pixels(const Kernels<T>& kernels, const T* source,
-                              const std::int64_t (&stride)[3], const Block& block,
-                              std::int64_t channels, Index target_width, T* target) const {
-  for_each_slot(stride, block, [&](const SlotRows& slot) {
-    T* const first = target + slot.before * pitch * target_width;
-    T* const last = first + slot.rows * pitch * target_width;
-    std::fill(target, first, T{0});
-    if (slot.rows > 0)
-      kernels.pack_pixels({source + slot.offset, height.step * stride[1], width.step * stride[2],
-                           channels, slot.rows, slot.left, slot.columns, slot.right, first,
-                           target_width});
-    target = last + slot.after * pitch * target_width;
-    std::fill(last, target, T{0});
-  });
-}
-
 template void StripLayout::pack(const Kernels<float>&, const float*, const std::int64_t (&)[3],
                                 const Block&, float, float*) const;
 template void StripLayout::pack(const Kernels<double>&, const double*, const std::int64_t (&)[3],
                                 const Block&, double, double*) const;
-template void StripLayout::pack_pixels(const Kernels<float>&, const float*,
-                                       const std::int64_t (&)[3], const Block&, std::int64_t,
-                                       Index, float*) const;
-template void StripLayout::pack_pixels(const Kernels<double>&, const double*,
-                                       const std::int64_t (&)[3], const Block&, std::int64_t,
-                                       Index, double*) const;
 
 }  // namespace fastconv

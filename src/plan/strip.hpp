@@ -1,14 +1,12 @@
 // A strip: the input elements that a block of output rows meets, zero-padded, with the stride
-// taken out. Channels follow each other,
+// taken out, one channel after the other:
 //
 //   [channel][depth slot][height slot][width slot][row][column]      (slots: plan/taps.hpp)
 //
-// or, from channels-last memory, are the innermost axis instead.
-//
 // Output pixel (row, column) of the block is q = row * pitch + column, and the element that tap t
 // of q meets is offset[t] + q, for every stride, dilation and padding. A kernel can therefore run
-// over q as over one long row; what stands between the end of a row and the next one is computed
-// in vain, or left out by kernels that go row by row.
+// over q as over one long row; the pixels between the end of a row and the next one are computed
+// in vain and dropped.
 #pragma once
 
 #include "kernels/table.hpp"
@@ -57,11 +55,6 @@ class StripLayout {
   template <class T>
   void pack(const Kernels<T>& kernels, const T* source, const std::int64_t (&stride)[3],
             const Block& block, T fill, T* target) const;
-
-  // The same for `channels` neighbouring channels, whose pixels are `width` apart in the target.
-  template <class T>
-  void pack_pixels(const Kernels<T>& kernels, const T* source, const std::int64_t (&stride)[3],
-                   const Block& block, std::int64_t channels, Index width, T* target) const;
 
   // Whether no output meets padding.
   bool inside() const;
