@@ -36,7 +36,7 @@ class PixelMethod {
       if (in_place_)
         for_each_tap([&](Index offset) { offset_.push_back(ic * shape.input.channel + offset); });
       else
-        for (Index offset : layout_.offset) offset_.push_back(ic * layout_.channel + offset);
+        for (Index offset : layout_.offset) offset_.push_back(ic * channel_step() + offset);
   }
 
   const StripLayout& layout() const { return layout_; }
@@ -51,14 +51,14 @@ class PixelMethod {
   }
 
   std::int64_t strip_size(std::int64_t channels) const {
-    return in_place_ ? 0 : channels * layout_.channel + kMaxTileVectors * kernels_.lanes;
+    return in_place_ ? 0 : channels * channel_step() + kMaxTileVectors * kernels_.lanes;
   }
   std::int64_t sum_size(std::int64_t rows) const { return rows * sum_stride_; }
 
   void pack(const T* source, const Block& block, std::int64_t channels, T* strip) const {
     for (std::int64_t ic = 0; ic < channels; ++ic)
       layout_.pack(kernels_, source + ic * shape_.input.channel, shape_.input.axis, block, T{0},
-                   strip + ic * layout_.channel);
+                   strip + ic * channel_step());
   }
 
   void pack_weight(const T* source, std::int64_t rows, std::int64_t, std::int64_t channels,
@@ -192,8 +192,15 @@ class PixelMethod {
   // What a row of a strip takes beside its elements.
   static constexpr double kRowCycles = 15;
 
-  // Without padding and gaps between columns, if every block fills a tile.
+  // Channels of a strip that were a power of two apart would share few lines of the caches.
+  Index channel_step() const { return layout_.channel % 256 == 0 ? layout_.channel + 16
+                                                                 : layout_.channel; }
+
+  // Without padding and gaps between columns, if every block fills a tile and channels are not
+  // whole pages apart (64 x 64 planes, in place: twice the time of a copy's).
   bool can_read_in_place() const {
+    if (shape_.input.channel * static_cast<Index>(sizeof(T)) % 4096 == 0 && shape_.ic > 8)
+      return false;
     if (axes_.taps() == 0 || !layout_.inside() || axes_.width.step * shape_.input.axis[2] != 1)
       return false;
     const Index pitch = axes_.height.step * shape_.input.axis[1];
