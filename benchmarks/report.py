@@ -9,6 +9,7 @@ from contest import Results, Row
 
 KINDS = {
     "conv": "Convolution",
+    "conv_dims": "Convolution in one and three dimensions, and transposed",
     "pool": "Pooling",
     "functions": "Dense layers, activations, losses",
 }

@@ -22,7 +22,10 @@ ELEMENTWISE: dict[str, dict[str, Any]] = {
     "hard_swish": {}, "dropout": {"p": 0.5},
 }  # fmt: skip
 SOFTMAX = ("softmax", "log_softmax")
-ELSEWHERE = ("conv2d", "max_pool2d", "avg_pool2d")  # in the other files of this folder
+ELSEWHERE = (  # in the other files of this folder
+    *("conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"),
+    *("max_pool2d", "avg_pool2d"),
+)
 BY_NAME = ("linear", "pad", "mse_loss", "cross_entropy")
 
 activations = pytest.mark.parametrize("layer", ACTIVATION_LAYERS, ids=attrgetter("name"))
