@@ -17,7 +17,8 @@ class ChannelMethod {
   static constexpr const char* kName = "tiled";
 
   static std::int64_t chunk_channels(const CorrelationShape&, const PartAxes& axes) {
-    return std::max<std::int64_t>(1, kChunkTaps / std::max<std::int64_t>(axes.taps(), 1));
+    return std::max<std::int64_t>(1, kChunkTaps * axes.width.phases /
+                                         std::max<std::int64_t>(axes.taps(), 1));
   }
 
   ChannelMethod(const Kernels<T>& kernels, const CorrelationShape& shape, const PartAxes& axes,
@@ -29,7 +30,11 @@ class ChannelMethod {
                 channels == shape.ic ? kFewPixels : StripLayout::kBlockPixels),
         inside_(layout_.inside()),
         pixel_step_(axes.width.step * shape.input.axis[2]),
-        row_step_(axes.height.step * shape.input.axis[1]) {}
+        row_step_(axes.height.step * shape.input.axis[1]),
+        weight_offset_(weight_offsets(shape, axes)) {
+    for (std::int64_t p = 0; p <= axes.width.phases; ++p)
+      first_width_.push_back(axes.width.first_tap(p));
+  }
 
   const StripLayout& layout() const { return layout_; }
   std::int64_t unit() const { return kernels_.lanes; }
@@ -62,37 +67,41 @@ class ChannelMethod {
     if (weights_in_order(shape_, axes_))
       return kernels_.pack_weight({source + first_weight(shape_, axes_), rows, stride.outer, channels,
                                    axes_.taps(), target, width});
-    for (const Tap& d : axes_.depth.taps)
-      for (const Tap& h : axes_.height.taps)
-        for (const Tap& w : axes_.width.taps)
-          for (std::int64_t ic = 0; ic < channels; ++ic, target += width) {
-            const T* from = source + ic * stride.channel + d.kernel * stride.axis[0] +
-                            h.kernel * stride.axis[1] + w.kernel * stride.axis[2];
-            for (std::int64_t m = 0; m < rows; ++m) target[m] = from[m * stride.outer];
-            std::fill(target + rows, target + width, T{0});
-          }
+    // Tap by tap within a channel: its weights stand together.
+    for (std::int64_t ic = 0; ic < channels; ++ic, target += width) {
+      T* place = target;
+      for (Index offset : weight_offset_) {
+        const T* from = source + ic * stride.channel + offset;
+        for (std::int64_t m = 0; m < rows; ++m) place[m] = from[m * stride.outer];
+        std::fill(place + rows, place + width, T{0});
+        place += channels * width;
+      }
+    }
+  }
+  std::int64_t phase_taps(std::int64_t phase) const {
+    return static_cast<std::int64_t>(axes_.depth.taps.size() * axes_.height.taps.size()) *
+           widths(phase);
   }
 
-  void accumulate(const StripSource<T>& source, const T* weight, std::int64_t units, bool add,
-                  T* sum) const {
+  void accumulate(const StripSource<T>& source, const T* weight, std::int64_t units,
+                  std::int64_t phase, bool add, T* sum) const {
     ChannelTileArgs<T> args = tile_args(source, weight);
     args.accumulate = add;
     args.sum_step = units * kernels_.lanes;
-    for_each_tile(source, units, [&](const Tile& tile, Index each) {
+    for_each_tile(source, units, phase, [&](const Tile& tile, Index each) {
       args.pixels = source.pixels + tile.row * row_step_ + tile.column * pixel_step_;
       args.sum = sum + tile.pixel * args.sum_step;
       if (inside_)
-        add_taps(args, args.tap, each * static_cast<Index>(axes_.width.taps.size()), 0,
-                 tile.pixels, units);
+        add_taps(args, args.tap, each * widths(phase), 0, tile.pixels, units);
       else
-        add_columns(args, each, source.block.column + tile.column, tile.pixels, units);
+        add_columns(args, each, phase, source.block.column + tile.column, tile.pixels, units);
     });
   }
 
   // Where no pixel is at an image's side and whole vectors of channels are to be written side by
   // side, tiles write to the caller's memory.
   bool can_finish(const Epilogue<T>& epilogue) const {
-    return inside_ && shape_.output.channel == 1 && shape_.oc % kernels_.lanes == 0 &&
+    return inside_ && axes_.width.phases == 1 && shape_.output.channel == 1 && shape_.oc % kernels_.lanes == 0 &&
            (epilogue.activation == Activation::none || epilogue.activation == Activation::relu);
   }
   void finish(const StripSource<T>& source, const T* weight,
@@ -105,13 +114,12 @@ class ChannelMethod {
                      : -std::numeric_limits<T>::infinity();
     args.bias = target.bias;
     const std::int64_t units = target.width / kernels_.lanes;
-    for_each_tile(source, units, [&](const Tile& tile, Index each) {
+    for_each_tile(source, units, 0, [&](const Tile& tile, Index each) {
       const Index at = tile.row * target.row_stride + tile.column * target.column_stride;
       args.pixels = source.pixels + tile.row * row_step_ + tile.column * pixel_step_;
       args.sum = target.target + at;
       args.residual = target.residual ? target.residual + at : nullptr;
-      add_taps(args, args.tap, each * static_cast<Index>(axes_.width.taps.size()), 0, tile.pixels,
-               units);
+      add_taps(args, args.tap, each * widths(0), 0, tile.pixels, units);
     });
   }
 
@@ -133,7 +141,7 @@ class ChannelMethod {
   double pack_cost() const { return 0; }
   double store_cost() const {
     const bool pixels = shape_.output.channel == 1;
-    const bool rows = axes_.width.stride * shape_.output.axis[2] == 1;
+    const bool rows = axes_.width.stride / axes_.width.phases * shape_.output.axis[2] == 1;
     return (pixels ? 0.3 : rows ? 1.2 : 2.5) * static_cast<double>(axes_.outputs());
   }
 
@@ -159,14 +167,15 @@ class ChannelMethod {
 
   // Calls body(tile, number of its row's taps for each width).
   template <class Body>
-  void for_each_tile(const StripSource<T>& source, std::int64_t units, const Body& body) const {
+  void for_each_tile(const StripSource<T>& source, std::int64_t units, std::int64_t phase,
+                     const Body& body) const {
     const Block& block = source.block;
     const bool flat = is_flat(block.columns);
     const std::int64_t rows = flat ? 1 : block.rows;
     const std::int64_t columns = flat ? block.rows * block.columns : block.columns;
     const Split tiles(columns, tile_pixels(units));
     for (std::int64_t row = 0; row < rows; ++row) {
-      const Index each = find_taps(block.depth, block.row + row, taps_of(source));
+      const Index each = find_taps(block.depth, block.row + row, phase, taps_of(source));
       for (std::int64_t tile = 0; tile < tiles.parts; ++tile)
         body({row, tiles.begin(tile), row * columns + tiles.begin(tile), tiles.size(tile)}, each);
     }
@@ -196,11 +205,12 @@ class ChannelMethod {
 
   // Writes the taps of an output row that meet the image, width by width, and returns how many
   // there are of each width.
-  Index find_taps(std::int64_t od, std::int64_t oh, ChannelTap* target) const {
+  Index find_taps(std::int64_t od, std::int64_t oh, std::int64_t phase, ChannelTap* target) const {
     const std::int64_t(&stride)[3] = shape_.input.axis;
-    Index count = 0, w_index = 0;
-    for (const Tap& w : axes_.width.taps) {
-      Index index = w_index++;
+    Index count = 0;
+    for (Index i = 0; i < widths(phase); ++i) {
+      const Tap& w = width_tap(phase, i);
+      Index index = i;
       count = 0;
       for (const Tap& d : axes_.depth.taps)
         for (const Tap& h : axes_.height.taps) {
@@ -208,7 +218,7 @@ class ChannelMethod {
             *target++ = {d.offset * stride[0] + h.offset * stride[1] + w.offset * stride[2], index};
             ++count;
           }
-          index += static_cast<Index>(axes_.width.taps.size());
+          index += widths(phase);
         }
     }
     return count;
@@ -227,6 +237,16 @@ class ChannelMethod {
     return axis.taps.empty() ? 1
                              : met / static_cast<double>(axis.output) /
                                    static_cast<double>(axis.taps.size());
+  }
+
+  // The taps of the width that a phase has.
+  Index widths(std::int64_t phase) const {
+    const auto p = static_cast<std::size_t>(phase);
+    return first_width_[p + 1] - first_width_[p];
+  }
+  const Tap& width_tap(std::int64_t phase, Index w) const {
+    const Index first = first_width_[static_cast<std::size_t>(phase)];
+    return axes_.width.taps[static_cast<std::size_t>(first + w)];
   }
 
   // The outputs of [begin, end) that meet the image through a tap.
@@ -251,29 +271,26 @@ class ChannelMethod {
 
   // Near the image's sides: first the widths that all pixels meet, then the others for those that
   // do.
-  void add_columns(ChannelTileArgs<T> args, Index each, std::int64_t column,
+  void add_columns(ChannelTileArgs<T> args, Index each, std::int64_t phase, std::int64_t column,
                    std::int64_t pixels, std::int64_t units) const {
     const ChannelTap* const taps = args.tap;
-    const std::vector<Tap>& widths = axes_.width.taps;
-    const auto range = [&](std::size_t w) {
-      return met_by(axes_.width, widths[w], column, column + pixels);
+    const auto range = [&](Index w) {
+      return met_by(axes_.width, width_tap(phase, w), column, column + pixels);
     };
-    const auto all = [&](std::size_t w) {
+    const auto all = [&](Index w) {
       const Range met = range(w);
       return met.end - met.begin == pixels;
     };
-    std::size_t first = 0, last = widths.size();
+    Index first = 0, last = widths(phase);
     while (first < last && !all(first)) ++first;
     while (last > first && !all(last - 1)) --last;
-    add_taps(args, taps + static_cast<Index>(first) * each,
-             static_cast<Index>(last - first) * each, 0, pixels, units);
+    add_taps(args, taps + first * each, (last - first) * each, 0, pixels, units);
     args.accumulate = true;
-    for (std::size_t w = 0; w < widths.size(); ++w) {
+    for (Index w = 0; w < widths(phase); ++w) {
       if (w >= first && w < last) continue;
       const Range met = range(w);
       if (met.begin < met.end && each > 0)
-        add_taps(args, taps + static_cast<Index>(w) * each, each, met.begin - column,
-                 met.end - met.begin, units);
+        add_taps(args, taps + w * each, each, met.begin - column, met.end - met.begin, units);
     }
   }
 
@@ -283,6 +300,8 @@ class ChannelMethod {
   StripLayout layout_;
   bool inside_;  // whether all taps meet the image everywhere
   Index pixel_step_, row_step_;
+  std::vector<Index> weight_offset_;
+  std::vector<Index> first_width_;  // of each phase, and behind the last one's
 };
 
 }  // namespace fastconv

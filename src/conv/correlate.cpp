@@ -10,6 +10,8 @@ namespace {
 constexpr std::int64_t kTasksPerThread = 4;
 // Fewer weights are packed by one thread.
 constexpr std::int64_t kFewWeights = 30000;
+// Phases whose unfinished sums a task holds.
+constexpr std::int64_t kMostPhases = 8;
 
 template <class T>
 PartPtr<T> make_part(const Kernels<T>& kernels, const CorrelationShape& shape,
@@ -25,6 +27,29 @@ PartPtr<T> make_part(const Kernels<T>& kernels, const CorrelationShape& shape,
   return tiled->cost() < direct->cost() ? std::move(tiled) : std::move(direct);
 }
 
+// The parts of the given depth and height: one for each width, or, where that costs less, one
+// whose phases the widths are.
+template <class T>
+std::vector<PartPtr<T>> make_parts(const Kernels<T>& kernels, const CorrelationShape& shape,
+                                   const TapAxis& depth, const TapAxis& height,
+                                   const std::vector<TapAxis>& widths, Algorithm algorithm) {
+  std::vector<PartPtr<T>> parts;
+  double cost = 0;
+  for (const TapAxis& width : widths) {
+    parts.push_back(make_part(kernels, shape, {depth, height, width}, algorithm));
+    cost += parts.back()->cost();
+  }
+  const auto phases = static_cast<std::int64_t>(widths.size());
+  if (algorithm == Algorithm::im2col || phases < 2 || phases > kMostPhases ||
+      phases != widths[0].stride)
+    return parts;
+  PartPtr<T> one = make_part(kernels, shape, {depth, height, interleaved(widths)}, algorithm);
+  if (one->cost() >= cost) return parts;
+  parts.clear();
+  parts.push_back(std::move(one));
+  return parts;
+}
+
 }  // namespace
 
 template <class T>
@@ -33,17 +58,20 @@ Correlation<T>::Correlation(const Kernels<T>& kernels, const CorrelationShape& s
     : kernels_(kernels), shape_(shape), packed_size_(0), work_(0) {
   std::int64_t covered = 0;
   for (const TapAxis& depth : axes[0])
-    for (const TapAxis& height : axes[1])
+    for (const TapAxis& height : axes[1]) {
+      for (PartPtr<T>& part : make_parts(kernels, shape, depth, height, axes[2], algorithm)) {
+        packed_size_ += part->packed_size();
+        format_ += part->packed_format() + " ";
+        parts_.push_back(std::move(part));
+      }
       for (const TapAxis& width : axes[2]) {
         const PartAxes part{depth, height, width};
         covered += part.outputs();
-        parts_.push_back(make_part(kernels, shape, part, algorithm));
-        packed_size_ += parts_.back()->packed_size();
-        format_ += parts_.back()->packed_format() + " ";
         work_ += 2.0 * static_cast<double>(shape.n * shape.g) *
                  static_cast<double>(shape.oc * shape.ic) * static_cast<double>(part.taps()) *
                  static_cast<double>(part.outputs());
       }
+    }
   covered_ = covered == shape.outputs[0] * shape.outputs[1] * shape.outputs[2];
   if (parts_.empty()) return;
   const PartAxes first{axes[0][0], axes[1][0], axes[2][0]};

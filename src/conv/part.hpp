@@ -29,18 +29,19 @@ struct CorrelationShape {
 
 // The taps of each axis through which a part's outputs meet their input.
 struct PartAxes {
-  TapAxis depth, height, width;
+  TapAxis depth, height, width;  // phases: of the width alone
 
   std::int64_t taps() const {
     return static_cast<std::int64_t>(depth.taps.size() * height.taps.size() * width.taps.size());
   }
-  std::int64_t outputs() const { return depth.output * height.output * width.output; }
+  std::int64_t outputs() const { return depth.output * height.output * width.extent; }
 };
 
 // Whether the weights of one output channel stand in memory as [ic][tap], without gaps.
 inline bool weights_in_order(const CorrelationShape& shape, const PartAxes& axes) {
   std::int64_t step = 1;
   const TapAxis* each[] = {&axes.depth, &axes.height, &axes.width};
+  if (axes.width.phases > 1) return false;
   for (int i = 3; i-- > 0;) {
     const std::vector<Tap>& taps = each[i]->taps;
     if (taps.empty()) return false;
@@ -56,6 +57,19 @@ inline Index first_weight(const CorrelationShape& shape, const PartAxes& axes) {
   return axes.depth.taps[0].kernel * shape.weight.axis[0] +
          axes.height.taps[0].kernel * shape.weight.axis[1] +
          axes.width.taps[0].kernel * shape.weight.axis[2];
+}
+
+// Where the taps' weights stand, in the order of phases.
+inline std::vector<Index> weight_offsets(const CorrelationShape& shape, const PartAxes& axes) {
+  std::vector<Index> offsets;
+  for (std::int64_t phase = 0; phase < axes.width.phases; ++phase)
+    for (const Tap& d : axes.depth.taps)
+      for (const Tap& h : axes.height.taps)
+        for (const Tap& w : axes.width.taps)
+          if (w.phase == phase)
+            offsets.push_back(d.kernel * shape.weight.axis[0] + h.kernel * shape.weight.axis[1] +
+                              w.kernel * shape.weight.axis[2]);
+  return offsets;
 }
 
 template <class T>
@@ -104,7 +118,8 @@ class Part {
 template <class T>
 using PartPtr = std::unique_ptr<const Part<T>>;
 
-// The algorithms serve every problem; what they are made of, some of them, or null.
+// The algorithms serve every problem, direct and tiled also outputs of several phases; what they
+// are made of serves some of them, or is null.
 template <class T>
 PartPtr<T> make_rows(const Kernels<T>& kernels, const CorrelationShape& shape,
                      const PartAxes& axes);

@@ -1,7 +1,7 @@
 // The direct algorithm's tile: MR output channels x NV vectors of pixels. Home of inputs with few
 // channels and of wide images: no lane is lost to the number of output channels.
 //
-// weights: [ic][tap][MR]      sums: [MR][pixel, with the gaps between rows]
+// weights: [ic][tap][MR]      sums: [phase][MR][pixel, with the gaps between rows]
 #pragma once
 
 #include <limits>
@@ -17,7 +17,8 @@ class PixelMethod {
   static constexpr const char* kName = "direct";
 
   static std::int64_t chunk_channels(const CorrelationShape&, const PartAxes& axes) {
-    return std::max<std::int64_t>(1, kChunkTaps / std::max<std::int64_t>(axes.taps(), 1));
+    return std::max<std::int64_t>(1, kChunkTaps * axes.width.phases /
+                                         std::max<std::int64_t>(axes.taps(), 1));
   }
 
   PixelMethod(const Kernels<T>& kernels, const CorrelationShape& shape, const PartAxes& axes,
@@ -28,15 +29,21 @@ class PixelMethod {
         layout_(axes.depth, axes.height, axes.width, static_cast<double>(shape.oc)),
         in_place_(can_read_in_place()),
         pitch_(in_place_ ? axes.height.step * shape.input.axis[1] : layout_.pitch),
-        moves_(fills_a_tile(pitch_)) {
+        moves_(fills_a_tile(pitch_)),
+        weight_offset_(weight_offsets(shape, axes)) {
     const Index most = kMaxTileVectors * kernels.lanes;
     const Index pixels = (layout_.rows.largest() - 1) * pitch_ + layout_.columns.largest();
     sum_stride_ = (pixels + most - 1) / most * most;
-    for (std::int64_t ic = 0; ic < channels; ++ic)
-      if (in_place_)
-        for_each_tap([&](Index offset) { offset_.push_back(ic * shape.input.channel + offset); });
-      else
-        for (Index offset : layout_.offset) offset_.push_back(ic * channel_step() + offset);
+    offset_.resize(static_cast<std::size_t>(axes.width.phases));
+    for (std::int64_t ic = 0; ic < channels; ++ic) {
+      std::size_t tap = 0;
+      for_each_tap([&](Index offset, std::int64_t phase) {
+        offset_[static_cast<std::size_t>(phase)].push_back(
+            in_place_ ? ic * shape.input.channel + offset
+                      : ic * channel_step() + layout_.offset[tap]);
+        ++tap;
+      });
+    }
   }
 
   const StripLayout& layout() const { return layout_; }
@@ -61,20 +68,27 @@ class PixelMethod {
                    strip + ic * channel_step());
   }
 
+  std::int64_t phase_taps(std::int64_t phase) const {
+    return axes_.taps() / std::max<std::int64_t>(axes_.width.taps.size(), 1) *
+           (axes_.width.first_tap(phase + 1) - axes_.width.first_tap(phase));
+  }
+
   void pack_weight(const T* source, std::int64_t rows, std::int64_t, std::int64_t channels,
                    T* target) const {
     const Strides& stride = shape_.weight;
     if (weights_in_order(shape_, axes_))
       return kernels_.pack_panel(source + first_weight(shape_, axes_), rows, stride.outer,
                                  channels * axes_.taps(), target);
-    for (std::int64_t ic = 0; ic < channels; ++ic)
-      for (const Tap& d : axes_.depth.taps)
-        for (const Tap& h : axes_.height.taps)
-          for (const Tap& w : axes_.width.taps) {
-            const T* from = source + ic * stride.channel + d.kernel * stride.axis[0] +
-                            h.kernel * stride.axis[1] + w.kernel * stride.axis[2];
-            for (std::int64_t m = 0; m < rows; ++m) *target++ = from[m * stride.outer];
-          }
+    std::size_t first = 0;
+    for (std::int64_t phase = 0; phase < axes_.width.phases; ++phase) {
+      const auto last = first + static_cast<std::size_t>(phase_taps(phase));
+      for (std::int64_t ic = 0; ic < channels; ++ic)
+        for (std::size_t tap = first; tap < last; ++tap) {
+          const T* from = source + ic * stride.channel + weight_offset_[tap];
+          for (std::int64_t m = 0; m < rows; ++m) *target++ = from[m * stride.outer];
+        }
+      first = last;
+    }
   }
 
   // Where outputs lie as the pixels do, tiles write to the caller's memory.
@@ -82,13 +96,13 @@ class PixelMethod {
     const Strides& stride = shape_.output;
     const bool rows = axes_.height.stride * stride.axis[1] == pitch_ &&
                       layout_.columns.largest() == pitch_;
-    return moves_ && axes_.width.stride * stride.axis[2] == 1 &&
+    return moves_ && axes_.width.phases == 1 && axes_.width.stride * stride.axis[2] == 1 &&
            (layout_.rows.largest() == 1 || rows) &&
            (epilogue.activation == Activation::none || epilogue.activation == Activation::relu);
   }
   void finish(const StripSource<T>& source, const T* weight,
               const StoreChannelsArgs<T>& target) const {
-    TileArgs<T> args = tile_args(source, weight);
+    TileArgs<T> args = tile_args(source, weight, 0);
     args.sum_stride = target.channel_stride;
     args.finish = true;
     args.floor = target.epilogue.activation == Activation::relu
@@ -105,9 +119,9 @@ class PixelMethod {
 
   // The last tile is moved back to end with the last pixel, where the block is large enough: in
   // place nothing may be read, and nothing written, behind it. Its sums follow in the end.
-  void accumulate(const StripSource<T>& source, const T* weight, std::int64_t rows, bool add,
-                  T* sum) const {
-    TileArgs<T> args = tile_args(source, weight);
+  void accumulate(const StripSource<T>& source, const T* weight, std::int64_t rows,
+                  std::int64_t phase, bool add, T* sum) const {
+    TileArgs<T> args = tile_args(source, weight, phase);
     args.sum_stride = sum_stride_;
     args.accumulate = add;
     for_each_tile(source.block, rows, [&](Index first, Index vectors, Index excess) {
@@ -127,11 +141,15 @@ class PixelMethod {
     const Index excess = moves_ ? first + count - pixels : 0;
     for (std::int64_t m = 0; m < rows; ++m) {
       T* sum = const_cast<T*>(args.sum) + m * sum_stride_;
-      if (excess > 0) std::copy(sum + first, sum + first + count, sum + first - excess);
+      for (Index p = 0; p < args.phases && excess > 0; ++p) {
+        T* const last = sum + p * args.phase_step + first;
+        std::copy(last, last + count, last - excess);
+      }
       const Index at = m * args.channel_stride;
       kernels_.store({sum, pitch_, args.rows, args.columns, args.target + at, args.row_stride,
                       args.column_stride, args.bias ? args.bias[m] : T{0},
-                      args.residual ? args.residual + at : nullptr, args.epilogue});
+                      args.residual ? args.residual + at : nullptr, args.epilogue,
+                      args.phases, args.phase_step});
     }
   }
 
@@ -153,7 +171,7 @@ class PixelMethod {
            layout_.mean_blocks();
   }
   double store_cost() const {
-    const bool rows = axes_.width.stride * shape_.output.axis[2] == 1;
+    const bool rows = axes_.width.stride / axes_.width.phases * shape_.output.axis[2] == 1;
     return (rows ? 0.2 : 1.2) * static_cast<double>(axes_.outputs());
   }
 
@@ -169,10 +187,10 @@ class PixelMethod {
   // cache and the strip in a part of the second.
   static constexpr std::int64_t kChunkTaps = 512;
 
-  TileArgs<T> tile_args(const StripSource<T>& source, const T* weight) const {
+  TileArgs<T> tile_args(const StripSource<T>& source, const T* weight, std::int64_t phase) const {
     TileArgs<T> args{};
-    args.offset = offset_.data();
-    args.depth = source.channels * axes_.taps();
+    args.offset = offset_[static_cast<std::size_t>(phase)].data();
+    args.depth = source.channels * phase_taps(phase);
     args.weight = weight;
     return args;
   }
@@ -222,7 +240,7 @@ class PixelMethod {
     for (const Tap& d : axes_.depth.taps)
       for (const Tap& h : axes_.height.taps)
         for (const Tap& w : axes_.width.taps)
-          body(d.offset * stride[0] + h.offset * stride[1] + w.offset * stride[2]);
+          body(d.offset * stride[0] + h.offset * stride[1] + w.offset * stride[2], w.phase);
   }
 
   const Kernels<T>& kernels_;
@@ -233,7 +251,8 @@ class PixelMethod {
   Index pitch_;       // from row to row of pixels
   bool moves_;        // whether the last tile ends with the last pixel
   Index sum_stride_;
-  std::vector<Index> offset_;  // of each channel and tap of a chunk
+  std::vector<std::vector<Index>> offset_;  // of each phase's channels and taps of a chunk
+  std::vector<Index> weight_offset_;
 };
 
 }  // namespace fastconv

@@ -31,9 +31,10 @@ class StripPart final : public Part<T> {
         tiles_((shape.oc - 1) / method_.unit() + 1, method_.tile_units()),
         images_(shape.n, method_.images()),
         image_strip_(method_.strip_size(chunks_.largest())),
-        image_sum_(method_.sum_size(tiles_.largest())) {}
+        phases_(axes.width.phases),
+        phase_sum_(method_.sum_size(tiles_.largest())) {}
 
-  // [group][tile][ic chunk][method's own order]
+  // [group][tile][ic chunk][phase][method's own order]
   std::int64_t packed_size() const override { return shape_.g * packed_group(); }
   std::int64_t packings() const override { return shape_.g * tiles_.parts * chunks_.parts; }
   void pack(std::int64_t packing, const T* weight, T* packed) const override {
@@ -48,7 +49,7 @@ class StripPart final : public Part<T> {
                         chunks_.size(chunk), packed + weight_offset(g, tile, chunk));
   }
   std::string packed_format() const override {
-    std::string format = Method::kName;
+    std::string format = Method::kName + std::to_string(phases_);
     const TapAxis* axes[] = {&layout().depth, &layout().height, &layout().width};
     for (const TapAxis* axis : axes)
       for (const Tap& tap : axis->taps) format += (&tap == axis->taps.data() ? "/" : ",") +
@@ -58,13 +59,13 @@ class StripPart final : public Part<T> {
 
   Tasks tasks(std::int64_t wanted) const override {
     const std::int64_t other = images_.parts * shape_.g * layout().blocks();
-    const std::int64_t all = chunks_.parts > 1 ? kSumBytes / bytes(method_.images() * image_sum_)
+    const std::int64_t all = chunks_.parts > 1 ? kSumBytes / bytes(method_.images() * image_sum())
                                                : tiles_.parts;
     const std::int64_t fewest = (wanted - 1) / std::max<std::int64_t>(other, 1) + 1;
     const Split groups(tiles_.parts, std::min(all, tiles_.parts / fewest));
     const std::int64_t sums = chunks_.parts > 1 ? groups.largest() : 1;
     return {other * groups.parts,
-            images_.largest() * (image_strip_ + sums * image_sum_) + 2 * kSlack, groups};
+            images_.largest() * (image_strip_ + sums * image_sum()) + 2 * kSlack, groups};
   }
 
   void run(std::int64_t task, const Tasks& tasks, const CorrelationArrays<T>& arrays,
@@ -98,13 +99,17 @@ class StripPart final : public Part<T> {
             method_.finish(pixels_of(i), weight, target(arrays, block, first + i, g, tile));
           continue;
         }
-        T* const own = sum + (chunks_.parts > 1 ? t : 0) * images * image_sum_;
-        for (std::int64_t i = 0; i < images; ++i)
-          method_.accumulate(pixels_of(i), weight, units, chunk > 0, own + i * image_sum_);
+        T* const own = sum + (chunks_.parts > 1 ? t : 0) * images * image_sum();
+        for (std::int64_t phase = 0; phase < phases_; ++phase) {
+          for (std::int64_t i = 0; i < images; ++i)
+            method_.accumulate(pixels_of(i), weight, units, phase, chunk > 0,
+                               own + i * image_sum() + phase * phase_sum_);
+          weight += method_.unit() * units * channels * method_.phase_taps(phase);
+        }
         if (chunk + 1 < chunks_.parts) continue;
         for (std::int64_t i = 0; i < images; ++i) {
           StoreChannelsArgs<T> args = target(arrays, block, first + i, g, tile);
-          args.sum = own + i * image_sum_;
+          args.sum = own + i * image_sum();
           method_.store(args, block);
         }
       }
@@ -136,6 +141,7 @@ class StripPart final : public Part<T> {
     return count * static_cast<std::int64_t>(sizeof(T));
   }
   const StripLayout& layout() const { return method_.layout(); }
+  std::int64_t image_sum() const { return phases_ * phase_sum_; }
 
   std::int64_t packed_group() const {
     return ((shape_.oc - 1) / method_.unit() + 1) * method_.unit() * shape_.ic * taps_;
@@ -161,14 +167,16 @@ class StripPart final : public Part<T> {
             width,
             std::min(width, shape_.oc - first),
             block.rows,
-            block.columns,
+            std::min(block.columns * phases_, w.extent - block.column * phases_),
             arrays.output + at,
             stride.channel,
             h.stride * stride.axis[1],
-            w.stride * stride.axis[2],
+            w.stride / phases_ * stride.axis[2],
             arrays.bias ? arrays.bias + channel : nullptr,
             arrays.residual ? arrays.residual + at : nullptr,
-            arrays.epilogue};
+            arrays.epilogue,
+            phases_,
+            phase_sum_};
   }
 
   CorrelationShape shape_;
@@ -177,7 +185,8 @@ class StripPart final : public Part<T> {
   Method method_;
   Split tiles_;   // of the output channels, in units, into register tiles
   Split images_;  // of the batch, into those that a task does together
-  std::int64_t image_strip_, image_sum_;
+  std::int64_t image_strip_;
+  std::int64_t phases_, phase_sum_;  // the sums of one phase
 };
 
 }  // namespace fastconv

@@ -119,9 +119,11 @@ void pack_panel(const T* source, Index rows, Index row_stride, Index depth, T* t
 // Channels that stand side by side in the target.
 template <class T>
 FASTCONV_INLINE void store_pixels(const StoreChannelsArgs<T>& args) {
-  const T* sum = args.sum;
+  const Index each = (args.columns - 1) / args.phases + 1;
   for (Index row = 0; row < args.rows; ++row)
-    for (Index column = 0; column < args.columns; ++column, sum += args.width) {
+    for (Index column = 0; column < args.columns; ++column) {
+      const T* sum = args.sum + column % args.phases * args.phase_step +
+                     (row * each + column / args.phases) * args.width;
       const Index at = row * args.row_stride + column * args.column_stride;
       cover<T>(args.channels, [&](auto lanes, Index c) {
         constexpr Index N = decltype(lanes)::value;
@@ -134,47 +136,96 @@ FASTCONV_INLINE void store_pixels(const StoreChannelsArgs<T>& args) {
     }
 }
 
-// A row of pixels of each of `lanes` channels: the sums of lanes x lanes are transposed.
-template <class T>
+// The sums of M pixels of `lanes` channels, transposed.
+template <class T, Index M>
+FASTCONV_INLINE void load_square(const T* sum, Index width, Vec<T> (&square)[kLanes<T>]) {
+  FASTCONV_UNROLL
+  for (Index p = 0; p < kLanes<T>; ++p) square[p] = p < M ? load(sum + p * width) : Vec<T>{};
+  transpose_square<T>(square);
+}
+
+// A row of pixels of each of `lanes` channels, P phases of them in turns.
+template <class T, int P>
 FASTCONV_INLINE void store_planes(const StoreChannelsArgs<T>& args, const T* sum,
                                   Index first_channel, Index columns, Index at) {
   constexpr Index N = kLanes<T>;
   const Index channels = args.channels - first_channel < N ? args.channels - first_channel : N;
   const T* bias = args.bias ? args.bias + first_channel : nullptr;
-  cover<T>(columns, [&](auto lanes, Index i) {
+  const Index whole = columns / P;
+  sum += first_channel;
+  at += first_channel * args.channel_stride;
+  cover<T>(whole, [&](auto lanes, Index i) {
     constexpr Index M = decltype(lanes)::value;
-    Vec<T> square[N];
-    FASTCONV_UNROLL
-    for (Index p = 0; p < N; ++p)
-      square[p] = p < M ? load(sum + (i + p) * args.width + first_channel) : Vec<T>{};
-    transpose_square<T>(square);
-    const auto place = [&](Index c) {
-      return at + (first_channel + c) * args.channel_stride + i * args.column_stride;
+    const auto place = [&](Index c, int p) {
+      return at + c * args.channel_stride + (i * P + p * M) * args.column_stride;
     };
-    if (M == N && channels == N && args.column_stride == 1) {
-      FASTCONV_UNROLL
-      for (Index c = 0; c < N; ++c)
-        store_row<T, N>(bias ? square[c] + bias[c] : square[c], args, place(c));
-      return;
-    }
-    alignas(kVectorBytes) T line[N][N];
+    Vec<T> square[N];
+    alignas(kVectorBytes) T line[P][N][N];
     FASTCONV_UNROLL
-    for (Index c = 0; c < N; ++c) store(line[c], square[c]);
+    for (int p = 0; p < P; ++p) {
+      load_square<T, M>(sum + p * args.phase_step + i * args.width, args.width, square);
+      if (P == 1 && M == N && channels == N && args.column_stride == 1) {
+        FASTCONV_UNROLL
+        for (Index c = 0; c < N; ++c)
+          store_row<T, N>(bias ? square[c] + bias[c] : square[c], args, place(c, 0));
+        return;
+      }
+      FASTCONV_UNROLL
+      for (Index c = 0; c < N; ++c) store(line[p][c], square[c]);
+    }
     for (Index c = 0; c < channels; ++c) {
-      const Part<T, M> vector = load<T, M>(line[c]);
-      store_row<T, M>(bias ? vector + bias[c] : vector, args, place(c));
+      Part<T, M> vector[P];
+      FASTCONV_UNROLL
+      for (int p = 0; p < P; ++p) {
+        vector[p] = load<T, M>(line[p][c]);
+        if (bias) vector[p] += bias[c];
+      }
+      zip_all<T, M>(vector);
+      FASTCONV_UNROLL
+      for (int p = 0; p < P; ++p) store_row<T, M>(vector[p], args, place(c, p));
     }
   });
+  for (Index column = whole * P; column < columns; ++column) {
+    const T* last = sum + column % P * args.phase_step + whole * args.width;
+    for (Index c = 0; c < channels; ++c)
+      store_row<T, 1>(load<T, 1>(last + c) + (bias ? bias[c] : T{0}), args,
+                      at + c * args.channel_stride + column * args.column_stride);
+  }
+}
+
+template <class T, int P>
+void store_rows_of_phases(const StoreChannelsArgs<T>& args) {
+  const bool flat = args.row_stride == args.columns * args.column_stride && args.columns % P == 0;
+  const Index rows = flat ? 1 : args.rows, columns = flat ? args.rows * args.columns : args.columns;
+  const Index each = (columns - 1) / P + 1;
+  for (Index c = 0; c < args.channels; c += kLanes<T>)
+    for (Index row = 0; row < rows; ++row)
+      store_planes<T, P>(args, args.sum + row * each * args.width, c, columns,
+                         row * args.row_stride);
 }
 
 template <class T>
 void store_channels(const StoreChannelsArgs<T>& args) {
   if (args.channel_stride == 1) return store_pixels(args);
-  const bool flat = args.row_stride == args.columns * args.column_stride;
-  const Index rows = flat ? 1 : args.rows, columns = flat ? args.rows * args.columns : args.columns;
-  for (Index c = 0; c < args.channels; c += kLanes<T>)
-    for (Index row = 0; row < rows; ++row)
-      store_planes(args, args.sum + row * columns * args.width, c, columns, row * args.row_stride);
+  switch (args.phases) {
+    case 1: return store_rows_of_phases<T, 1>(args);
+    case 2: return store_rows_of_phases<T, 2>(args);
+    case 4: return store_rows_of_phases<T, 4>(args);
+    case 8: return store_rows_of_phases<T, 8>(args);
+  }
+  const Index each = (args.columns - 1) / args.phases + 1;
+  for (Index row = 0; row < args.rows; ++row)
+    for (Index p = 0; p < args.phases && p < args.columns; ++p) {
+      StoreChannelsArgs<T> one = args;
+      const Index at = row * args.row_stride + p * args.column_stride;
+      one.sum += p * args.phase_step + row * each * args.width;
+      one.rows = 1;
+      one.columns = (args.columns - p - 1) / args.phases + 1;
+      one.target += at;
+      if (one.residual) one.residual += at;
+      one.column_stride *= args.phases;
+      store_rows_of_phases<T, 1>(one);
+    }
 }
 
 // As many independent sums as hide the latency of the machines at hand.

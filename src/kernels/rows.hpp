@@ -49,15 +49,45 @@ void pack(const PackArgs<T>& args) {
   }
 }
 
-template <class T>
-void store_sums(const StoreArgs<T>& args) {
+// Sums of P phases in turns, P a power of two.
+template <class T, int P>
+void store_phases(const StoreArgs<T>& args) {
   for (Index r = 0; r < args.rows; ++r) {
     const T* sum = args.sum + r * args.sum_pitch;
-    cover<T>(args.columns, [&](auto lanes, Index i) {
+    const Index at = r * args.row_stride, whole = args.columns / P;
+    cover<T>(whole, [&](auto lanes, Index i) {
       constexpr Index N = decltype(lanes)::value;
-      store_row<T, N>(load<T, N>(sum + i) + args.bias, args,
-                      r * args.row_stride + i * args.column_stride);
+      Part<T, N> vector[P];
+      FASTCONV_UNROLL
+      for (int p = 0; p < P; ++p) vector[p] = load<T, N>(sum + p * args.phase_step + i) + args.bias;
+      zip_all<T, N>(vector);
+      FASTCONV_UNROLL
+      for (int p = 0; p < P; ++p)
+        store_row<T, N>(vector[p], args, at + (i * P + p * N) * args.column_stride);
     });
+    for (Index c = whole * P; c < args.columns; ++c)
+      store_row<T, 1>(load<T, 1>(sum + c % P * args.phase_step + whole) + args.bias, args,
+                      at + c * args.column_stride);
+  }
+}
+
+template <class T>
+void store_sums(const StoreArgs<T>& args) {
+  switch (args.phases) {
+    case 1: return store_phases<T, 1>(args);
+    case 2: return store_phases<T, 2>(args);
+    case 4: return store_phases<T, 4>(args);
+    case 8: return store_phases<T, 8>(args);
+  }
+  for (Index p = 0; p < args.phases && p < args.columns; ++p) {
+    StoreArgs<T> one = args;
+    const Index at = p * args.column_stride;
+    one.sum += p * args.phase_step;
+    one.columns = (args.columns - p - 1) / args.phases + 1;
+    one.target += at;
+    if (one.residual) one.residual += at;
+    one.column_stride *= args.phases;
+    store_phases<T, 1>(one);
   }
 }
 

@@ -105,7 +105,8 @@ struct PackArgs {
   T fill;
 };
 
-// The valid columns of finished sums, spread to an array of any strides.
+// The valid columns of finished sums, spread to an array of any strides. Column c is element
+// c / phases of the sums of phase c % phases.
 template <class T>
 struct StoreArgs {
   const T* sum;
@@ -116,6 +117,7 @@ struct StoreArgs {
   T bias;
   const T* residual;  // strides as the target's, or null
   Epilogue<T> epilogue;
+  Index phases = 1, phase_step = 0;  // from the sums of a phase to the next one's
 };
 
 // A tap: where its pixels stand from an output's, and which of the packed weights' it is.
@@ -187,7 +189,7 @@ struct PlaneTileArgs {
 };
 
 // target(c, row, column) = activation(sum[(row * columns + column) * width + c] + bias[c] +
-// residual(c, row, column))
+// residual(c, row, column)); with phases, as in StoreArgs, each has ceil(columns / phases) columns.
 template <class T>
 struct StoreChannelsArgs {
   const T* sum;
@@ -197,6 +199,7 @@ struct StoreChannelsArgs {
   const T* bias;      // or null
   const T* residual;  // strides as the target's, or null
   Epilogue<T> epilogue;
+  Index phases = 1, phase_step = 0;
 };
 
 // best[q] = the maximum of strip[offset[t] + q] over t; tap[q] = the t it came from, or -1.

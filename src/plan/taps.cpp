@@ -14,7 +14,7 @@ std::int64_t floor_div(std::int64_t a, std::int64_t b) { return a / b - (a % b <
 }  // namespace
 
 TapAxis forward_taps(const Axis& axis, bool every) {
-  TapAxis result{axis.output, 0, 1, axis.input, axis.stride, {}};
+  TapAxis result{axis.output, 0, 1, axis.input, axis.stride, {}, 1, axis.output};
   std::int64_t first = 0, last = axis.kernel - 1;
   if (!every) {
     const std::int64_t before = axis.pad_before - (axis.output - 1) * axis.stride;
@@ -22,18 +22,37 @@ TapAxis forward_taps(const Axis& axis, bool every) {
     last = std::min(last, (axis.input - 1 + axis.pad_before) / axis.dilation);
   }
   for (std::int64_t k = first; k <= last; ++k)
-    result.taps.push_back({k, k * axis.dilation - axis.pad_before});
+    result.taps.push_back({k, k * axis.dilation - axis.pad_before, 0});
   return result;
 }
 
 TapAxis backward_taps(const Axis& axis, std::int64_t remainder) {
   const std::int64_t count = (axis.input - remainder + axis.stride - 1) / axis.stride;
-  TapAxis result{count, remainder, axis.stride, axis.output, 1, {}};
+  TapAxis result{count, remainder, axis.stride, axis.output, 1, {}, 1, count};
   for (std::int64_t k = 0; k < axis.kernel; ++k) {
     const std::int64_t distance = remainder + axis.pad_before - k * axis.dilation;
-    if (distance % axis.stride == 0) result.taps.push_back({k, distance / axis.stride});
+    if (distance % axis.stride == 0) result.taps.push_back({k, distance / axis.stride, 0});
   }
   return result;
+}
+
+TapAxis interleaved(const std::vector<TapAxis>& remainders) {
+  TapAxis result = remainders.front();
+  result.phases = static_cast<std::int64_t>(remainders.size());
+  result.extent = 0;
+  result.taps.clear();
+  for (std::int64_t p = 0; p < result.phases; ++p) {
+    const TapAxis& axis = remainders[static_cast<std::size_t>(p)];
+    result.extent += axis.output;
+    for (Tap tap : axis.taps) result.taps.push_back({tap.kernel, tap.offset, p});
+  }
+  return result;
+}
+
+std::int64_t TapAxis::first_tap(std::int64_t phase) const {
+  std::size_t first = 0;
+  while (first < taps.size() && taps[first].phase < phase) ++first;
+  return static_cast<std::int64_t>(first);
 }
 
 SlotAxis::SlotAxis(const TapAxis& axis, std::int64_t count, double uses) : length(count) {

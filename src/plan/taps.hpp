@@ -16,18 +16,28 @@ namespace fastconv {
 struct Tap {
   std::int64_t kernel;  // index into the kernel
   std::int64_t offset;  // of the input element that output 0 meets
+  std::int64_t phase;   // of the outputs that meet it
 };
 
 struct TapAxis {
   std::int64_t output, start, stride;  // what is computed, and where it goes
   std::int64_t input, step;
   std::vector<Tap> taps;
+  // Several outputs that meet the same input may go side by side: those of phase p to position
+  // start + o * stride + p, up to `extent` of them in all. Taps are then in the order of phases.
+  std::int64_t phases, extent;
+
+  // Where the taps of a phase begin.
+  std::int64_t first_tap(std::int64_t phase) const;
 };
 
 // Taps that look at padding for every output are left out, unless `every` tap is wanted: a window
 // may be larger than memory.
 TapAxis forward_taps(const Axis& axis, bool every = false);
 TapAxis backward_taps(const Axis& axis, std::int64_t remainder);
+
+// The axes of all remainders as the phases of one.
+TapAxis interleaved(const std::vector<TapAxis>& remainders);
 
 // How a strip holds the elements that `count` neighbouring outputs meet. In slot s, element i is
 // input (first + i) * step + origin[s], and tap t of output first + i is element i + shift[t] of
