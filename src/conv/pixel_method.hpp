@@ -44,6 +44,7 @@ class PixelMethod {
         ++tap;
       });
     }
+    by_rows_ = layout_.columns.parts > 0 && layout_.rows.parts > 0 && tiles_by_rows();
   }
 
   const StripLayout& layout() const { return layout_; }
@@ -91,13 +92,10 @@ class PixelMethod {
     }
   }
 
-  // Where outputs lie as the pixels do, tiles write to the caller's memory.
+  // Where outputs lie as the pixels do, or rows are long, tiles write to the caller's memory.
   bool can_finish(const Epilogue<T>& epilogue) const {
-    const Strides& stride = shape_.output;
-    const bool rows = axes_.height.stride * stride.axis[1] == pitch_ &&
-                      layout_.columns.largest() == pitch_;
-    return moves_ && axes_.width.phases == 1 && axes_.width.stride * stride.axis[2] == 1 &&
-           (layout_.rows.largest() == 1 || rows) &&
+    return (lies_flat() || by_rows_) && axes_.width.phases == 1 &&
+           axes_.width.stride * shape_.output.axis[2] == 1 &&
            (epilogue.activation == Activation::none || epilogue.activation == Activation::relu);
   }
   void finish(const StripSource<T>& source, const T* weight,
@@ -109,12 +107,18 @@ class PixelMethod {
                      ? T{0}
                      : -std::numeric_limits<T>::infinity();
     args.bias = target.bias;
-    for_each_tile(source.block, target.width, [&](Index first, Index vectors, Index excess) {
-      args.strip = source.pixels + first - excess;
-      args.sum = target.target + first - excess;
-      args.residual = target.residual ? target.residual + first - excess : nullptr;
-      kernels_.tile[target.width][vectors](args);
-    });
+    const Block& block = source.block;
+    const bool flat = lies_flat();
+    for (std::int64_t row = 0; row < (flat ? 1 : block.rows); ++row) {
+      const Index pixels = flat ? most_pixels(block) : block.columns;
+      for_each_tile(pixels, target.width, true, [&](Index first, Index vectors, Index excess) {
+        const Index at = row * target.row_stride + first - excess;
+        args.strip = source.pixels + row * pitch_ + first - excess;
+        args.sum = target.target + at;
+        args.residual = target.residual ? target.residual + at : nullptr;
+        kernels_.tile[target.width][vectors](args);
+      });
+    }
   }
 
   // The last tile is moved back to end with the last pixel, where the block is large enough: in
@@ -124,7 +128,8 @@ class PixelMethod {
     TileArgs<T> args = tile_args(source, weight, phase);
     args.sum_stride = sum_stride_;
     args.accumulate = add;
-    for_each_tile(source.block, rows, [&](Index first, Index vectors, Index excess) {
+    const Index pixels = most_pixels(source.block);
+    for_each_tile(pixels, rows, moves_, [&](Index first, Index vectors, Index excess) {
       args.strip = source.pixels + first - excess;
       args.sum = sum + first;
       kernels_.tile[rows][vectors](args);
@@ -134,7 +139,7 @@ class PixelMethod {
   void store(const StoreChannelsArgs<T>& args, const Block& block) const {
     const Index lanes = kernels_.lanes;
     const std::int64_t rows = args.width;
-    const Index pixels = (block.rows - 1) * pitch_ + block.columns;
+    const Index pixels = most_pixels(block);
     const Split tiles((pixels + lanes - 1) / lanes, kernels_.tile_vectors[rows]);
     const Index first = tiles.begin(tiles.parts - 1) * lanes;
     const Index count = tiles.size(tiles.parts - 1) * lanes;
@@ -195,15 +200,16 @@ class PixelMethod {
     return args;
   }
 
-  // Calls body(first pixel, vectors, how far the tile is moved back).
+  Index most_pixels(const Block& block) const { return (block.rows - 1) * pitch_ + block.columns; }
+
+  // Calls body(first pixel, vectors, how far the tile is moved back) for tiles of `rows` channels.
   template <class Body>
-  void for_each_tile(const Block& block, std::int64_t rows, const Body& body) const {
+  void for_each_tile(Index pixels, std::int64_t rows, bool moves, const Body& body) const {
     const Index lanes = kernels_.lanes;
-    const Index pixels = (block.rows - 1) * pitch_ + block.columns;
     const Split tiles((pixels + lanes - 1) / lanes, kernels_.tile_vectors[rows]);
     for (std::int64_t tile = 0; tile < tiles.parts; ++tile) {
       const Index first = tiles.begin(tile) * lanes, count = tiles.size(tile) * lanes;
-      body(first, tiles.size(tile), moves_ ? std::max<Index>(0, first + count - pixels) : 0);
+      body(first, tiles.size(tile), moves ? std::max<Index>(0, first + count - pixels) : 0);
     }
   }
 
@@ -227,6 +233,29 @@ class PixelMethod {
       return false;
     return fills_a_tile(pitch);
   }
+  // Whether the outputs of a block follow each other as its pixels do.
+  bool lies_flat() const {
+    return moves_ && (layout_.rows.largest() == 1 ||
+                      (layout_.columns.largest() == pitch_ &&
+                       axes_.height.stride * shape_.output.axis[1] == pitch_));
+  }
+  // Whether tiles that end with a row, each of which then fills them, cost less than the pixels
+  // between rows do and sums that are stored and loaded again.
+  bool tiles_by_rows() const {
+    const Index lanes = kernels_.lanes;
+    const Index rows = layout_.rows.largest(), columns = layout_.columns.largest();
+    const auto depth = static_cast<Index>(offset_[0].size());
+    const Split channels(shape_.oc, kernels_.tile_rows);
+    for (Index c : {columns, layout_.columns.size(layout_.columns.parts - 1)})
+      for (Index m : {channels.largest(), channels.size(channels.parts - 1)})
+        if (c % lanes != 0 && (c - 1) / lanes + 1 <= kernels_.tile_vectors[m]) return false;
+    const Index vectors = (columns - 1) / lanes + 1;
+    const Index flat = ((rows - 1) * pitch_ + columns - 1) / lanes + 1;
+    return rows * vectors * depth < flat * (depth + kSumCycles);
+  }
+  // To store, load and store a sum again, of a vector.
+  static constexpr Index kSumCycles = 6;
+
   // Whether the smallest block has the pixels of the widest tile.
   bool fills_a_tile(Index pitch) const {
     const Index rows = layout_.rows.size(layout_.rows.parts - 1);
@@ -250,6 +279,7 @@ class PixelMethod {
   bool in_place_;
   Index pitch_;       // from row to row of pixels
   bool moves_;        // whether the last tile ends with the last pixel
+  bool by_rows_;      // whether tiles that finish sums end with a row
   Index sum_stride_;
   std::vector<std::vector<Index>> offset_;  // of each phase's channels and taps of a chunk
   std::vector<Index> weight_offset_;
