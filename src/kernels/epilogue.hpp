@@ -87,12 +87,6 @@ FASTCONV_INLINE Part<T, N> activate(Part<T, N> x, Epilogue<T> epilogue) {
   return x;
 }
 
-// The same for a whole vector, not inlined: for tiles that have many and seldom call it.
-template <class T>
-__attribute__((noinline)) Vec<T> activate_apart(Vec<T> x, Epilogue<T> epilogue) {
-  return activate<T, kLanes<T>>(x, epilogue);
-}
-
 template <class T, Index N>
 FASTCONV_INLINE Part<T, N> finish(Part<T, N> sum, const T* residual, Epilogue<T> epilogue) {
   if (residual) sum += load<T, N>(residual);

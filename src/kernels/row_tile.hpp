@@ -10,26 +10,61 @@
 namespace fastconv::FASTCONV_ISA {
 namespace {
 
-// N elements of a row from `first` on, or N more of them; what is beyond its ends counts as 0.
-template <class T, bool Inside>
+// N elements of a row from `first` on, or with S = 2 N more of them; what is beyond its ends counts
+// as 0.
+template <class T, int S, bool Inside>
 class RowLoader {
  public:
-  RowLoader(Index first, Index width)
-      : first_(first), low_(-first, width - first), high_(-first - N, width - first - N) {}
+  RowLoader() = default;
+  RowLoader(Index first, Index width) : first_(first) {
+    low_ = LaneRange<T>(-first, width - first);
+    if constexpr (S == 2) high_ = LaneRange<T>(-first - N, width - first - N);
+  }
 
-  FASTCONV_INLINE Vec<T> low(const T* row) const {
-    if constexpr (Inside) return load(row + first_);
-    return load_lanes(row + first_, low_);
-  }
-  FASTCONV_INLINE Vec<T> high(const T* row) const {
-    if constexpr (Inside) return load(row + first_ + N);
-    return load_lanes(row + first_ + N, high_);
-  }
+  FASTCONV_INLINE Vec<T> low(const T* row) const { return load_lanes(row + first_, low_); }
+  FASTCONV_INLINE Vec<T> high(const T* row) const { return load_lanes(row + first_ + N, high_); }
 
  private:
   static constexpr Index N = kLanes<T>;
   Index first_;
   LaneRange<T> low_, high_;
+};
+
+template <class T, int S>
+class RowLoader<T, S, true> {
+ public:
+  explicit RowLoader(Index first) : first_(first) {}
+
+  FASTCONV_INLINE Vec<T> low(const T* row) const { return load(row + first_); }
+  FASTCONV_INLINE Vec<T> high(const T* row) const { return load(row + first_ + kLanes<T>); }
+
+ private:
+  Index first_;
+};
+
+// The loaders of all taps, from `first` on.
+template <class T, int S, bool Inside>
+class RowLoaders {
+ public:
+  RowLoaders(const RowTileArgs<T>& args, Index first) {
+    for (Index kw = 0; kw < args.taps; ++kw) tap_[kw] = {first + kw * args.dilation, args.width};
+  }
+  FASTCONV_INLINE const RowLoader<T, S, false>& operator[](Index kw) const { return tap_[kw]; }
+
+ private:
+  RowLoader<T, S, false> tap_[kMostRowTaps];
+};
+
+template <class T, int S>
+class RowLoaders<T, S, true> {
+ public:
+  RowLoaders(const RowTileArgs<T>& args, Index first) : first_(first), dilation_(args.dilation) {}
+  FASTCONV_INLINE RowLoader<T, S, true> operator[](Index kw) const {
+    return RowLoader<T, S, true>(first_ + kw * dilation_);
+  }
+
+ private:
+  Index first_, dilation_;
 };
 
 // Every second element of two neighbouring vectors, 16 bytes of each at a time, which is a cheaper
@@ -64,57 +99,58 @@ FASTCONV_INLINE void add_row(const T* weight, int j, Vec<T> x, Vec<T> (&sum)[OC]
   }
 }
 
+// The rows and weights of one group.
+template <class T>
+struct RowGroup {
+  const T* const* rows;
+  const T* weight;
+};
+
 template <class T, int OC, int R, int KH, bool Inside>
-FASTCONV_INLINE void row_sums(const RowTileArgs<T>& args, Index first, Vec<T> (&sum)[OC][R]) {
+FASTCONV_INLINE void row_sums(const RowTileArgs<T>& args, RowGroup<T> group,
+                              const RowLoaders<T, 1, Inside>& loader, Vec<T> (&sum)[OC][R]) {
   constexpr int J = R - 1 + KH;
-  const T* weight = args.weight;
-  const T* const* rows = args.rows;
-  for (Index p = 0; p < args.planes; ++p, rows += J)
-    for (Index kw = 0; kw < args.taps; ++kw, weight += KH * OC) {
-      const RowLoader<T, Inside> loader(first + kw * args.dilation, args.width);
+  for (Index p = 0; p < args.planes; ++p, group.rows += J)
+    for (Index kw = 0; kw < args.taps; ++kw, group.weight += KH * OC) {
       FASTCONV_UNROLL
       for (int j = 0; j < J; ++j) {
-        Vec<T> x = loader.low(rows[j]);
+        Vec<T> x = loader[kw].low(group.rows[j]);
         FASTCONV_KEEP(x);
-        add_row<T, OC, R, KH, 1>(weight, j, x, sum);
+        add_row<T, OC, R, KH, 1>(group.weight, j, x, sum);
       }
     }
 }
 
 template <class T, int OC, int R, int KH, bool Inside, bool Pair>
-FASTCONV_INLINE void add_even_rows(const T* const* rows, const RowLoader<T, Inside>& loader,
-                                   const Halves<T>& halves, const T* weight,
-                                   Vec<T> (&sum)[OC][R]) {
+FASTCONV_INLINE void add_even_rows(const RowGroup<T>& group, const RowLoader<T, 2, Inside>& loader,
+                                   const Halves<T>& halves, Vec<T> (&sum)[OC][R]) {
   FASTCONV_UNROLL
   for (int j = 0; j < (R - 1) * 2 + KH; ++j) {
-    const Vec<T> low = loader.low(rows[j]), high = loader.high(rows[j]);
+    const Vec<T> low = loader.low(group.rows[j]), high = loader.high(group.rows[j]);
     Vec<T> x = shuffle<T>(low, high, halves.even);
     FASTCONV_KEEP(x);
-    add_row<T, OC, R, KH, 2>(weight, j, x, sum);
+    add_row<T, OC, R, KH, 2>(group.weight, j, x, sum);
     if constexpr (Pair) {
       x = shuffle<T>(low, high, halves.odd);
       FASTCONV_KEEP(x);
-      add_row<T, OC, R, KH, 2>(weight + KH * OC, j, x, sum);
+      add_row<T, OC, R, KH, 2>(group.weight + KH * OC, j, x, sum);
     }
   }
 }
 
 // Stride 2: two neighbouring taps are the even and the odd elements of the same two vectors.
 template <class T, int OC, int R, int KH, bool Inside>
-FASTCONV_INLINE void row_sums_of_two(const RowTileArgs<T>& args, Index first,
+FASTCONV_INLINE void row_sums_of_two(const RowTileArgs<T>& args, RowGroup<T> group,
+                                     const RowLoaders<T, 2, Inside>& loader, const Halves<T>& halves,
                                      Vec<T> (&sum)[OC][R]) {
-  const Halves<T> halves;
-  const T* weight = args.weight;
-  const T* const* rows = args.rows;
-  for (Index p = 0; p < args.planes; ++p, rows += (R - 1) * 2 + KH)
+  for (Index p = 0; p < args.planes; ++p, group.rows += (R - 1) * 2 + KH)
     for (Index kw = 0; kw < args.taps;) {
-      const RowLoader<T, Inside> loader(first + kw * args.dilation, args.width);
       if (args.dilation == 1 && kw + 1 < args.taps) {
-        add_even_rows<T, OC, R, KH, Inside, true>(rows, loader, halves, weight, sum);
-        kw += 2, weight += 2 * KH * OC;
+        add_even_rows<T, OC, R, KH, Inside, true>(group, loader[kw], halves, sum);
+        kw += 2, group.weight += 2 * KH * OC;
       } else {
-        add_even_rows<T, OC, R, KH, Inside, false>(rows, loader, halves, weight, sum);
-        kw += 1, weight += KH * OC;
+        add_even_rows<T, OC, R, KH, Inside, false>(group, loader[kw], halves, sum);
+        kw += 1, group.weight += KH * OC;
       }
     }
   FASTCONV_UNROLL
@@ -124,50 +160,93 @@ FASTCONV_INLINE void row_sums_of_two(const RowTileArgs<T>& args, Index first,
   }
 }
 
-template <class T, int OC, int R, int KH, int S, bool Inside>
-FASTCONV_INLINE void sums_at(const RowTileArgs<T>& args, Index first, Vec<T> (&sum)[OC][R]) {
-  if constexpr (S == 1)
-    row_sums<T, OC, R, KH, Inside>(args, first, sum);
-  else
-    row_sums_of_two<T, OC, R, KH, Inside>(args, first, sum);
+// Sums of `rows` rows of each channel, whatever is to be done to them.
+template <class T>
+__attribute__((noinline)) void store_any_rows(const RowTileArgs<T>& args, Index at, Index count,
+                                              const Vec<T>* sum, int channels, int rows) {
+  const LaneRange<T> lanes(0, count);
+  for (int o = 0; o < channels; ++o)
+    for (int r = 0; r < rows; ++r) {
+      const Index place = at + o * args.channel_stride + r * args.row_stride;
+      Vec<T> x = *sum++;
+      if (args.residual) x += load_lanes(args.residual + place, lanes);
+      store_first(args.target + place, activate<T, kLanes<T>>(x, args.epilogue), count);
+    }
 }
 
-template <class T, int OC, int R>
-FASTCONV_INLINE void store_rows(const RowTileArgs<T>& args, Index column,
-                                Vec<T> (&sum)[OC][R]) {
-  constexpr Index N = kLanes<T>;
-  const Index count = args.columns - column < N ? args.columns - column : N;
-  const bool relu = args.epilogue.activation == Activation::relu;
-  const bool quick = relu || args.epilogue.activation == Activation::none;
-  const Vec<T> floor = broadcast(relu ? T{0} : static_cast<T>(-__builtin_inf()));
+template <class T, int OC, int R, bool Whole>
+FASTCONV_INLINE void store_rows(const RowTileArgs<T>& args, Index at, Index count,
+                                const Vec<T> (&sum)[OC][R]) {
   FASTCONV_UNROLL
   for (int o = 0; o < OC; ++o) {
-    const Vec<T> bias = broadcast(args.bias ? args.bias[o] : T{0});
+    T* row = args.target + at + o * args.channel_stride;
+    FASTCONV_UNROLL
+    for (int r = 0; r < R; ++r, row += args.row_stride)
+      if constexpr (Whole)
+        store(row, sum[o][r]);
+      else
+        store_first(row, sum[o][r], count);
+  }
+}
+
+// The first `count` columns of each row, from `at` of the target on.
+template <class T, int OC, int R>
+FASTCONV_INLINE void finish_rows(const RowTileArgs<T>& args, Index at, Index count, const T* bias,
+                                 Vec<T> (&sum)[OC][R]) {
+  const bool relu = args.epilogue.activation == Activation::relu;
+  const Vec<T> floor = broadcast(relu ? T{0} : static_cast<T>(-__builtin_inf()));
+  const bool quick = !args.residual && (relu || args.epilogue.activation == Activation::none);
+  FASTCONV_UNROLL
+  for (int o = 0; o < OC; ++o) {
+    const Vec<T> add = broadcast(bias ? bias[o] : T{0});
     FASTCONV_UNROLL
     for (int r = 0; r < R; ++r) {
-      const Index at = o * args.channel_stride + r * args.row_stride + column;
-      sum[o][r] += bias;
-      if (args.residual)
-        sum[o][r] += load_lanes(args.residual + at, LaneRange<T>(0, count));
-      sum[o][r] = quick ? (sum[o][r] < floor ? floor : sum[o][r])
-                        : activate_apart<T>(sum[o][r], args.epilogue);
-      store_first(args.target + at, sum[o][r], count);
+      sum[o][r] += add;
+      if (quick) sum[o][r] = sum[o][r] < floor ? floor : sum[o][r];
     }
+  }
+  if (!quick) {
+    Vec<T> stored[OC * R];  // a copy, so that the sums themselves have no address
+    FASTCONV_UNROLL
+    for (int i = 0; i < OC * R; ++i) stored[i] = sum[i / R][i % R];
+    store_any_rows(args, at, count, stored, OC, R);
+  } else if (count >= kLanes<T>)
+    store_rows<T, OC, R, true>(args, at, count, sum);
+  else
+    store_rows<T, OC, R, false>(args, at, count, sum);
+}
+
+// A vector of columns of all groups.
+template <class T, int OC, int R, int KH, int S, bool Inside>
+FASTCONV_INLINE void row_column(const RowTileArgs<T>& args, Index column) {
+  constexpr Index J = (R - 1) * S + KH;
+  const Halves<T> halves;
+  const RowLoaders<T, S, Inside> loader(args, column * S - args.pad);
+  const T* rows[kMostRows];
+  for (Index g = 0; g < args.groups; ++g) {
+    if (g > 0)
+      for (Index j = 0; j < args.planes * J; ++j)
+        rows[j] = args.rows[j] + (g * args.row_step & args.moves[j]);
+    const RowGroup<T> group{g > 0 ? rows : args.rows, args.weight + g * args.weight_step};
+    Vec<T> sum[OC][R] = {};
+    if constexpr (S == 1)
+      row_sums<T, OC, R, KH, Inside>(args, group, loader, sum);
+    else
+      row_sums_of_two<T, OC, R, KH, Inside>(args, group, loader, halves, sum);
+    finish_rows<T, OC, R>(args, g * args.target_step + column, args.columns - column,
+                          args.bias ? args.bias + g * args.bias_step : nullptr, sum);
   }
 }
 
 template <class T, int OC, int R, int KH, int S>
 void row_tile(const RowTileArgs<T>& args) {
-  constexpr Index N = kLanes<T>;
-  const Index span = N * S + (args.taps - 1) * args.dilation;
-  for (Index column = 0; column < args.columns; column += N) {
+  const Index span = kLanes<T> * S + (args.taps - 1) * args.dilation;
+  for (Index column = 0; column < args.columns; column += kLanes<T>) {
     const Index first = column * S - args.pad;
-    Vec<T> sum[OC][R] = {};
     if (first >= 0 && first + span < args.width)
-      sums_at<T, OC, R, KH, S, true>(args, first, sum);
+      row_column<T, OC, R, KH, S, true>(args, column);
     else
-      sums_at<T, OC, R, KH, S, false>(args, first, sum);
-    store_rows<T, OC, R>(args, column, sum);
+      row_column<T, OC, R, KH, S, false>(args, column);
   }
 }
 

@@ -103,27 +103,31 @@ FASTCONV_INLINE Part<T, N> shuffle(Part<T, N> a, Part<T, N> b, Part<Mask<T>, N> 
 #endif
 }
 
-// The lanes from `first` up to, not including, `last`.
+// The lanes from `first` up to, not including, `last`; none if it is not behind.
 template <class T>
 struct LaneRange {
-  LaneRange(Index first_, Index last_)
-      : first(first_ < 0 ? 0 : first_), last(last_ > kLanes<T> ? kLanes<T> : last_) {
-    if (first >= last) first = last = 0;
+  LaneRange() = default;
+  LaneRange(Index first_, Index last_) {
+    const Index first = first_ < 0 ? 0 : first_ > kLanes<T> ? kLanes<T> : first_;
+    const Index last = last_ < 0 ? 0 : last_ > kLanes<T> ? kLanes<T> : last_;
 #if defined(__AVX512F__)
-    mask = static_cast<std::uint32_t>((1U << last) - (1U << first));
+    mask = ~0U << first & ~(~0U << last);
 #elif defined(__AVX2__)
     Vec<Mask<T>> lane;
     FASTCONV_UNROLL
     for (Index i = 0; i < kLanes<T>; ++i) lane[i] = static_cast<Mask<T>>(i);
     mask = (lane >= static_cast<Mask<T>>(first)) & (lane < static_cast<Mask<T>>(last));
+#else
+    begin = first, end = last;
 #endif
   }
 
-  Index first, last;
 #if defined(__AVX512F__)
   std::uint32_t mask;
 #elif defined(__AVX2__)
   Vec<Mask<T>> mask;
+#else
+  Index begin, end;
 #endif
 };
 
@@ -145,7 +149,7 @@ FASTCONV_INLINE Vec<T> load_lanes(const T* source, const LaneRange<T>& lanes) {
     return reinterpret_cast<Vec<T>>(_mm256_maskload_pd(source, mask));
 #else
   Vec<T> vector{};
-  for (Index i = lanes.first; i < lanes.last; ++i) vector[i] = source[i];
+  for (Index i = lanes.begin; i < lanes.end; ++i) vector[i] = source[i];
   return vector;
 #endif
 }

@@ -24,6 +24,8 @@ constexpr int kMaxChannelVectors = 2;  // NV: its vectors of output channels
 // Register tiles over rows (kernels/row_tile.hpp): R output rows of each of OC channels.
 constexpr int kRowTileSizes[] = {1, 2, 4, 7};
 constexpr int kRowTileChannels[] = {1, 2, 4};
+constexpr int kMostRowTaps = 16;  // of its width
+constexpr int kMostRows = 256;    // that it reads of a group
 constexpr int kMaxPlanePixels = 8;  // MR: pixels of a depthwise tile of channel vectors
 
 enum class Activation { none, relu, relu6, leaky_relu, sigmoid, tanh, silu, hard_swish };
@@ -157,10 +159,13 @@ struct PackWeightArgs {
 // target(o, r, x) = activation(bias[o] + residual(o, r, x) + sum over planes p, kw, kh of
 //     row(p, r * S + kh)[x * S + kw * dilation - pad] * weight[((p * KW + kw) * KH + kh) * OC + o])
 // where row(p, j) is rows[p * J + j], J = (R - 1) * S + KH, and what lies outside of it counts as 0.
+// The same for `groups` groups, from one to the next of which each operand goes on by a step, but
+// rows only where moves[p * J + j] is -1; elsewhere it is 0.
 template <class T>
 struct RowTileArgs {
   const T* const* rows;
-  Index planes, taps, dilation, pad;  // taps: KW
+  const Index* moves;
+  Index planes, taps, dilation, pad;  // taps: KW, at most kMostRowTaps
   Index width;                        // of a row
   const T* weight;
   T* target;
@@ -168,6 +173,7 @@ struct RowTileArgs {
   const T* bias;      // or null
   const T* residual;  // strides as the target's, or null
   Epilogue<T> epilogue;
+  Index groups, row_step, weight_step, target_step, bias_step;
 };
 template <class T>
 using RowTile = void (*)(const RowTileArgs<T>&);
