@@ -10,6 +10,8 @@
 namespace fastconv {
 namespace {
 
+// Rows of several groups that a call takes one after the other.
+constexpr std::int64_t kFewBytes = 4 << 10;
 // What a tile's rows may take to be loaded again from the first cache.
 constexpr std::int64_t kFirstCache = 24 << 10;
 
@@ -62,7 +64,15 @@ class RowPart final : public Part<T> {
         phases_(tiling.rows == 1 ? 1 : tap_step(height_)),
         row_tiles_(tiles_of(axes, tiling.rows, phases_)),
         oc_blocks_(shape.oc / tiling.channels),
-        groups_(shape.g, groups_of_a_tile()) {}
+        groups_(shape.g, groups_of_a_tile()) {
+    for (std::int64_t ic = 0; ic < shape.ic; ++ic)
+      for (const Tap& d : axes.depth.taps)
+        for (const Tap& w : width_)
+          for (const Tap& h : height_)
+            weight_offset_.push_back(ic * shape.weight.channel + d.kernel * shape.weight.axis[0] +
+                                     h.kernel * shape.weight.axis[1] +
+                                     w.kernel * shape.weight.axis[2]);
+  }
 
   // What serves this problem, with no rows if nothing does.
   static RowTiling tiling(const Kernels<T>& kernels, const CorrelationShape& shape,
@@ -105,20 +115,17 @@ class RowPart final : public Part<T> {
   }
 
   std::int64_t packed_size() const override { return shape_.g * shape_.oc * weights(); }
-  std::int64_t packings() const override { return shape_.g; }
-  void pack(std::int64_t g, const T* weight, T* packed) const override {
+  std::int64_t packings() const override { return Split(shape_.g, kPackedGroups).parts; }
+  void pack(std::int64_t packing, const T* weight, T* packed) const override {
+    const Split groups(shape_.g, kPackedGroups);
     const Strides& stride = shape_.weight;
-    T* target = packed + g * shape_.oc * weights();
-    const T* source = weight + g * shape_.weight_group;
-    for (std::int64_t oc = 0; oc < shape_.oc; oc += tiling_.channels)
-      for (std::int64_t ic = 0; ic < shape_.ic; ++ic)
-        for (const Tap& d : axes_.depth.taps)
-          for (const Tap& w : width_)
-            for (const Tap& h : height_)
-              for (std::int64_t o = oc; o < oc + tiling_.channels; ++o)
-                *target++ = source[o * stride.outer + ic * stride.channel +
-                                   d.kernel * stride.axis[0] + h.kernel * stride.axis[1] +
-                                   w.kernel * stride.axis[2]];
+    T* target = packed + groups.begin(packing) * shape_.oc * weights();
+    const T* source = weight + groups.begin(packing) * shape_.weight_group;
+    for (std::int64_t g = 0; g < groups.size(packing); ++g, source += shape_.weight_group)
+      for (std::int64_t oc = 0; oc < shape_.oc; oc += tiling_.channels)
+        for (Index offset : weight_offset_)
+          for (std::int64_t o = oc; o < oc + tiling_.channels; ++o)
+            *target++ = source[o * stride.outer + offset];
   }
   std::string packed_format() const override {
     std::string format = "rows/" + std::to_string(tiling_.channels);
@@ -181,6 +188,8 @@ class RowPart final : public Part<T> {
   }
 
  private:
+  // Whose weights are packed at once.
+  static constexpr std::int64_t kPackedGroups = 256;
   // A task's: long against what it takes to hand it out.
   static constexpr std::int64_t kTaskCycles = 100000;
 
@@ -207,13 +216,13 @@ class RowPart final : public Part<T> {
   std::int64_t weights() const {  // of one output channel
     return planes_ * static_cast<std::int64_t>(height_.size() * width_.size());
   }
-  // As many as find their rows in the first cache, which spreads what a call costs (14 x 14: 360 to
+  // As many as have their rows in a part of the first cache, which spreads what a call costs (14 x 14: 360 to
   // 240 cycles a plane, 28 x 28: 1090 to 1000). Wider rows are read as they stand in memory: in
   // turns with other groups' they took 20% longer.
   std::int64_t groups_of_a_tile() const {
     if (axes_.width.output > 2 * kernels_.lanes) return 1;
     const std::int64_t read = (tiling_.rows - 1) * tiling_.stride + tiling_.kernel;
-    return std::max<std::int64_t>(1, kFirstCache / static_cast<std::int64_t>(sizeof(T)) /
+    return std::max<std::int64_t>(1, kFewBytes / static_cast<std::int64_t>(sizeof(T)) /
                                          (planes_ * read * axes_.width.input));
   }
   double unit_cycles() const {
@@ -261,6 +270,7 @@ class RowPart final : public Part<T> {
   std::int64_t planes_;  // input channels x depths of the kernel
   std::int64_t phases_;  // a tile's rows are so many rows apart
   std::int64_t row_tiles_, oc_blocks_;
+  std::vector<Index> weight_offset_;  // in the packed order
   Split groups_;  // those that a tile takes in one call
 };
 
