@@ -70,6 +70,7 @@ class ChannelMethod {
     // Tap by tap within a channel: its weights stand together.
     for (std::int64_t ic = 0; ic < channels; ++ic, target += width) {
       T* place = target;
+      prefetch_weights(source + ic * stride.channel, shape_, rows);
       for (Index offset : weight_offset_) {
         const T* from = source + ic * stride.channel + offset;
         for (std::int64_t m = 0; m < rows; ++m) place[m] = from[m * stride.outer];

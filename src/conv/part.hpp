@@ -72,6 +72,18 @@ inline std::vector<Index> weight_offsets(const CorrelationShape& shape, const Pa
   return offsets;
 }
 
+// Asks for the weights that packing reads a few channels later: where an input gradient's channel
+// is a row of the array, each is on a page of its own.
+template <class T>
+void prefetch_weights(const T* channel, const CorrelationShape& shape, std::int64_t rows) {
+  constexpr std::int64_t kChannelsAhead = 6, kMostBytes = 4096, kLine = 64;
+  const auto size = static_cast<std::int64_t>(sizeof(T));
+  const std::int64_t bytes = std::min(kMostBytes, rows * shape.weight.outer * size);
+  const auto* next = reinterpret_cast<const char*>(channel) +
+                     kChannelsAhead * shape.weight.channel * size;
+  for (std::int64_t at = 0; at < bytes; at += kLine) __builtin_prefetch(next + at);
+}
+
 template <class T>
 struct CorrelationArrays {
   const T* input;

@@ -83,11 +83,13 @@ class PixelMethod {
     std::size_t first = 0;
     for (std::int64_t phase = 0; phase < axes_.width.phases; ++phase) {
       const auto last = first + static_cast<std::size_t>(phase_taps(phase));
-      for (std::int64_t ic = 0; ic < channels; ++ic)
+      for (std::int64_t ic = 0; ic < channels; ++ic) {
+        prefetch_weights(source + ic * stride.channel, shape_, rows);
         for (std::size_t tap = first; tap < last; ++tap) {
           const T* from = source + ic * stride.channel + weight_offset_[tap];
           for (std::int64_t m = 0; m < rows; ++m) *target++ = from[m * stride.outer];
         }
+      }
       first = last;
     }
   }

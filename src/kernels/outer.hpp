@@ -42,20 +42,59 @@ void outer(const OuterArgs<T>& args) {
   }
 }
 
-// A few pixels of all channels at a time, so that what is written to stays in the first cache.
+// `count` pixels, at most a vector of them, of all channels: squares become their transposes, or,
+// where channels stand side by side, are copied.
+template <class T>
+FASTCONV_INLINE void transpose_pixels(const TransposeArgs<T>& args, const T* source, Index count,
+                                      T* target) {
+  constexpr Index N = kLanes<T>;
+  const bool pixels_first = args.column_stride == 1;
+  const Index outer = pixels_first ? args.channel_stride : args.column_stride;
+  const LaneRange<T> pixels(0, count);
+  for (Index c = 0; c < args.width; c += N) {
+    const Index channels = args.channels - c < N ? args.channels - c : N;  // may be none
+    const T* from = source + c * args.channel_stride;
+    Vec<T> square[N];
+    if (pixels_first) {
+      FASTCONV_UNROLL
+      for (Index r = 0; r < N; ++r)
+        square[r] = r >= channels ? Vec<T>{}
+                    : count == N  ? load(from + r * outer)
+                                  : load_lanes(from + r * outer, pixels);
+      transpose_square<T>(square);
+    } else {
+      const LaneRange<T> valid(0, channels);
+      FASTCONV_UNROLL
+      for (Index p = 0; p < N; ++p)
+        square[p] = p >= count      ? Vec<T>{}
+                    : channels == N ? load(from + p * outer)
+                                    : load_lanes(from + p * outer, valid);
+    }
+    FASTCONV_UNROLL
+    for (Index p = 0; p < N; ++p)
+      if (p < count) store(target + p * args.width + c, square[p]);
+  }
+}
+
 template <class T>
 void transpose(const TransposeArgs<T>& args) {
-  constexpr Index kPixels = 16;
-  for (Index row = 0; row < args.rows; ++row)
-    for (Index first = 0; first < args.columns; first += kPixels) {
-      const Index pixels = args.columns - first < kPixels ? args.columns - first : kPixels;
+  constexpr Index N = kLanes<T>;
+  const bool flat = args.row_stride == args.columns * args.column_stride;
+  const Index rows = flat ? 1 : args.rows, columns = flat ? args.rows * args.columns : args.columns;
+  const bool in_vectors = args.column_stride == 1 || args.channel_stride == 1;
+  T* target = args.target;
+  for (Index row = 0; row < rows; ++row)
+    for (Index first = 0; first < columns; first += N) {
+      const Index count = columns - first < N ? columns - first : N;
       const T* source = args.source + row * args.row_stride + first * args.column_stride;
-      T* target = args.target + (row * args.columns + first) * args.width;
-      for (Index c = 0; c < args.channels; ++c)
-        for (Index p = 0; p < pixels; ++p)
-          target[p * args.width + c] = source[c * args.channel_stride + p * args.column_stride];
-      for (Index c = args.channels; c < args.width; ++c)
-        for (Index p = 0; p < pixels; ++p) target[p * args.width + c] = 0;
+      if (in_vectors)
+        transpose_pixels(args, source, count, target);
+      else
+        for (Index p = 0; p < count; ++p)
+          for (Index c = 0; c < args.width; ++c)
+            target[p * args.width + c] =
+                c < args.channels ? source[c * args.channel_stride + p * args.column_stride] : T{0};
+      target += count * args.width;
     }
 }
 
