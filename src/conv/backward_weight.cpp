@@ -44,14 +44,17 @@ class WeightGradient {
           for (std::int64_t kw = 0; kw < shape.axis[2].kernel; ++kw)
             column_offset_.push_back(ic * stride.channel + kd * stride.axis[0] +
                                      kh * stride.axis[1] + kw * stride.axis[2]);
+    for (std::size_t i = 0; i < column_offset_.size(); ++i)
+      in_order_ = in_order_ && column_offset_[i] == static_cast<std::int64_t>(i);
   }
 
   std::int64_t tasks() const {
     return chunks_.parts * shape_.g * row_units_.parts * column_units_.parts;
   }
   std::int64_t workspace_size() const {
-    return strip_size() + method_.grad_size(row_units_.largest()) +
-           method_.sum_size(row_units_.largest(), column_units_.largest());
+    const std::int64_t rows = row_units_.largest(), columns = column_units_.largest();
+    return strip_size() + method_.grad_size(rows) + method_.sum_size(rows, columns) +
+           method_.finish_size(rows, columns);
   }
   // Unless there is one chunk, each chunk's sums go to [chunk][oc][ic][tap] first.
   bool in_chunks() const { return chunks_.parts != 1; }
@@ -95,12 +98,16 @@ class WeightGradient {
 
   // Adds the chunks of output channel `channel`, counted over all groups.
   void add_chunks(std::int64_t channel, const T* partial) const {
+    constexpr std::int64_t kColumns = 64;
     const std::int64_t columns = shape_.ic * taps_;
-    for (std::int64_t column = 0; column < columns; ++column) {
-      T all = 0;
-      for (std::int64_t chunk = 0; chunk < chunks_.parts; ++chunk)
-        all += partial[chunk * size() + channel * columns + column];
-      *target(channel, column) = all;
+    for (std::int64_t first = 0; first < columns; first += kColumns) {
+      const std::int64_t count = std::min(kColumns, columns - first);
+      T all[kColumns] = {};
+      for (std::int64_t chunk = 0; chunk < chunks_.parts; ++chunk) {
+        const T* from = partial + chunk * size() + channel * columns + first;
+        for (std::int64_t i = 0; i < count; ++i) all[i] += from[i];
+      }
+      store(all, channel, first, count);
     }
   }
 
@@ -129,23 +136,28 @@ class WeightGradient {
                    strip + (ic - first) * layout_.channel);
   }
 
-  // A few columns of all rows at a time: the sums may lie the other way round.
   void finish(const Unit& unit, T* sum, std::int64_t chunk, T* partial) const {
-    constexpr std::int64_t kColumns = 16;
-    const SumStrides stride = method_.finish(unit, sum);
-    for (std::int64_t first = 0; first < unit.columns; first += kColumns)
-      for (std::int64_t m = 0; m < unit.rows; ++m) {
-        const std::int64_t channel = unit.g * shape_.oc + unit.row + m;
-        const T* from = sum + m * stride.row;
-        T* own = partial + chunk * size() + channel * shape_.ic * taps_ + unit.column;
-        for (std::int64_t i = first; i < std::min(first + kColumns, unit.columns); ++i)
-          (in_chunks() ? own[i] : *target(channel, unit.column + i)) = from[i * stride.column];
-      }
+    T* const behind = sum + method_.sum_size(row_units_.largest(), column_units_.largest());
+    const UnitSums<T> sums = method_.finish(unit, sum, behind);
+    for (std::int64_t m = 0; m < unit.rows; ++m) {
+      const std::int64_t channel = unit.g * shape_.oc + unit.row + m;
+      const T* from = sums.first + m * sums.row_stride;
+      if (in_chunks())
+        std::copy(from, from + unit.columns,
+                  partial + chunk * size() + channel * shape_.ic * taps_ + unit.column);
+      else
+        store(from, channel, unit.column, unit.columns);
+    }
   }
 
-  T* target(std::int64_t channel, std::int64_t column) const {
-    return arrays_.grad_weight + channel * shape_.weight.outer +
-           column_offset_[static_cast<std::size_t>(column)];
+  void store(const T* from, std::int64_t channel, std::int64_t column, std::int64_t count) const {
+    T* const target = arrays_.grad_weight + channel * shape_.weight.outer;
+    if (in_order_) {
+      std::copy(from, from + count, target + column);
+      return;
+    }
+    for (std::int64_t i = 0; i < count; ++i)
+      target[column_offset_[static_cast<std::size_t>(column + i)]] = from[i];
   }
 
   const Kernels<T>& kernels_;
@@ -158,6 +170,7 @@ class WeightGradient {
   std::int64_t strips_;
   Split chunks_;
   std::vector<std::int64_t> column_offset_;  // of each (ic, tap) in grad_weight
+  bool in_order_ = true;                     // whether they are 0, 1, 2, ...
 };
 
 template <class T>

@@ -21,9 +21,11 @@ struct GradBlock {
   std::int64_t channel_stride, row_stride, column_stride;
 };
 
-// Where a unit's finished sums lie.
-struct SumStrides {
-  std::int64_t row, column;
+// A unit's finished sums: rows of columns.
+template <class T>
+struct UnitSums {
+  const T* first;
+  std::int64_t row_stride;
 };
 
 template <class T>
@@ -86,9 +88,10 @@ class DotMethod {
   }
 
   // The vectors of partial sums become numbers, in place.
-  SumStrides finish(const Unit& unit, T* sum) const {
+  std::int64_t finish_size(std::int64_t, std::int64_t) const { return 0; }
+  UnitSums<T> finish(const Unit& unit, T* sum, T*) const {
     kernels_.reduce(sum, unit.rows * unit.columns, sum);
-    return {unit.columns, 1};
+    return {sum, unit.columns};
   }
 
  private:
@@ -143,7 +146,15 @@ class OuterMethod {
     }
   }
 
-  SumStrides finish(const Unit& unit, T*) const { return {1, width(unit.rows)}; }
+  // Columns of rows become rows of columns.
+  std::int64_t finish_size(std::int64_t rows, std::int64_t columns) const {
+    return rows * width(columns);
+  }
+  UnitSums<T> finish(const Unit& unit, T* sum, T* target) const {
+    kernels_.transpose({sum, unit.columns, width(unit.rows), 1, 0, unit.rows, 1, target,
+                        width(unit.columns)});
+    return {target, width(unit.columns)};
+  }
 
  private:
   std::int64_t width(std::int64_t rows) const {
