@@ -6,7 +6,6 @@ template <class T>
 PartPtr<T> make_direct(const Kernels<T>& kernels, const CorrelationShape& shape,
                        const PartAxes& axes) {
   using Strips = StripPart<T, PixelMethod<T>>;
-  if (axes.width.phases > 1) return std::make_unique<Strips>(kernels, shape, axes);
   if (PartPtr<T> planes = make_planes(kernels, shape, axes)) return planes;
   PartPtr<T> strips = std::make_unique<Strips>(kernels, shape, axes);
   PartPtr<T> rows = make_rows(kernels, shape, axes);

@@ -129,7 +129,8 @@ template <class T>
 PartPtr<T> make_planes(const Kernels<T>& kernels, const CorrelationShape& shape,
                        const PartAxes& axes) {
   const bool depthwise = shape.ic == 1 && shape.oc == 1 && shape.g > 1;
-  if (!depthwise || shape.input.channel != 1 || shape.output.channel != 1) return nullptr;
+  if (!depthwise || axes.width.phases > 1) return nullptr;
+  if (shape.input.channel != 1 || shape.output.channel != 1) return nullptr;
   return std::make_unique<PlanePart<T>>(kernels, shape, axes);
 }
 

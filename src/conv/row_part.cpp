@@ -1,7 +1,7 @@
 // The direct algorithm over rows, for groups and images with few channels: register tiles of
 // output rows read the caller's image itself (kernels/row_tile.hpp), so that nothing is copied.
 //
-// weights: [g][block of OC output channels][ic][kd][kw][kh][OC]
+// weights: [g][block of OC output channels][phase][ic][kd][kw][kh][OC]
 #include <array>
 
 #include "conv/part.hpp"
@@ -15,9 +15,10 @@ constexpr std::int64_t kFewBytes = 4 << 10;
 // What a tile's rows may take to be loaded again from the first cache.
 constexpr std::int64_t kFirstCache = 24 << 10;
 
-// The taps of an axis in the order of the input.
-std::vector<Tap> ascending(const TapAxis& axis) {
-  std::vector<Tap> taps = axis.taps;
+// The taps of a phase of an axis in the order of the input.
+std::vector<Tap> ascending(const TapAxis& axis, std::int64_t phase = 0) {
+  std::vector<Tap> taps(axis.taps.begin() + axis.first_tap(phase),
+                        axis.taps.begin() + axis.first_tap(phase + 1));
   std::sort(taps.begin(), taps.end(),
             [](const Tap& a, const Tap& b) { return a.offset < b.offset; });
   return taps;
@@ -57,33 +58,38 @@ class RowPart final : public Part<T> {
         shape_(shape),
         axes_(axes),
         height_(ascending(axes.height)),
-        width_(ascending(axes.width)),
         tiling_(tiling),
-        tap_step_(tap_step(width_)),
         planes_(shape.ic * static_cast<std::int64_t>(axes.depth.taps.size())),
-        phases_(tiling.rows == 1 ? 1 : tap_step(height_)),
-        row_tiles_(tiles_of(axes, tiling.rows, phases_)),
+        apart_(tiling.rows == 1 ? 1 : tap_step(height_)),
+        row_tiles_(tiles_of(axes, tiling.rows, apart_)),
         oc_blocks_(shape.oc / tiling.channels),
-        groups_(shape.g, groups_of_a_tile()) {
-    for (std::int64_t ic = 0; ic < shape.ic; ++ic)
-      for (const Tap& d : axes.depth.taps)
-        for (const Tap& w : width_)
-          for (const Tap& h : height_)
-            weight_offset_.push_back(ic * shape.weight.channel + d.kernel * shape.weight.axis[0] +
-                                     h.kernel * shape.weight.axis[1] +
-                                     w.kernel * shape.weight.axis[2]);
+        groups_(shape.g, groups_of_a_tile()),
+        pitch_(whole_lines(axes.width.output)) {
+    for (std::int64_t p = 0; p < axes.width.phases; ++p) {
+      const std::vector<Tap> width = ascending(axes.width, p);
+      phases_.push_back({static_cast<Index>(width.size()), tap_step(width), -width[0].offset,
+                         static_cast<Index>(weight_offset_.size()) * tiling.channels});
+      for (std::int64_t ic = 0; ic < shape.ic; ++ic)
+        for (const Tap& d : axes.depth.taps)
+          for (const Tap& w : width)
+            for (const Tap& h : height_)
+              weight_offset_.push_back(ic * shape.weight.channel +
+                                       d.kernel * shape.weight.axis[0] +
+                                       h.kernel * shape.weight.axis[1] +
+                                       w.kernel * shape.weight.axis[2]);
+    }
   }
 
   // What serves this problem, with no rows if nothing does.
   static RowTiling tiling(const Kernels<T>& kernels, const CorrelationShape& shape,
                           const PartAxes& axes) {
     RowTiling best;
-    const bool rows = shape.input.axis[2] == 1 && shape.output.axis[2] * axes.width.stride == 1;
-    if (!rows || axes.taps() == 0) return best;
+    const std::int64_t column = axes.width.stride / axes.width.phases * shape.output.axis[2];
+    if (shape.input.axis[2] != 1 || column != 1 || axes.taps() == 0) return best;
+    if (axes.width.step > 2 || axes.width.taps.size() > kMostRowTaps) return best;
+    for (std::int64_t p = 0; p < axes.width.phases; ++p)
+      if (tap_step(ascending(axes.width, p)) == 0) return best;
     const std::vector<Tap> height = ascending(axes.height);
-    const std::int64_t step = tap_step(ascending(axes.width));
-    if (step == 0 || axes.width.step > 2 || axes.width.taps.size() > kMostRowTaps)
-      return best;
     // Rows of one tile are as far apart as the taps are; with a stride they must be neighbours.
     const std::int64_t apart = tap_step(height);
     const bool dense = apart > 0 && axes.height.step == axes.width.step &&
@@ -128,8 +134,9 @@ class RowPart final : public Part<T> {
             *target++ = source[o * stride.outer + offset];
   }
   std::string packed_format() const override {
-    std::string format = "rows/" + std::to_string(tiling_.channels);
-    for (const auto* taps : {&axes_.depth.taps, &height_, &width_})
+    std::string format = "rows/" + std::to_string(tiling_.channels) + "/" +
+                         std::to_string(axes_.width.phases);
+    for (const auto* taps : {&axes_.depth.taps, &height_, &axes_.width.taps})
       for (const Tap& tap : *taps)
         format += (&tap == taps->data() ? "/" : ",") + std::to_string(tap.kernel);
     return format;
@@ -145,12 +152,15 @@ class RowPart final : public Part<T> {
     const std::int64_t most = std::min(kTaskCycles / cycles, units / std::max<std::int64_t>(
                                                                          wanted, 1));
     const Split groups(units, most);
-    return {groups.parts, axes_.width.input, groups};
+    const std::int64_t phases = axes_.width.phases;
+    return {groups.parts,
+            whole_lines(axes_.width.input) + (phases > 1 ? phases * phase_size() : 0), groups};
   }
 
   void run(std::int64_t task, const Tasks& tasks, const CorrelationArrays<T>& arrays,
            const T* packed, T* zeros) const override {
     std::fill_n(zeros, axes_.width.input, T{0});
+    T* const sums = zeros + whole_lines(axes_.width.input);
     const RowTile<T> tile =
         kernels_.row_tile(tiling_.channels, tiling_.rows, tiling_.kernel, tiling_.stride);
     std::array<const T*, kMostRows> rows;
@@ -167,13 +177,28 @@ class RowPart final : public Part<T> {
                        (axes_.depth.start + unit.od * axes_.depth.stride) * stride.axis[0] +
                        (axes_.height.start + oh * axes_.height.stride) * stride.axis[1] +
                        axes_.width.start * stride.axis[2];
-      tile({rows.data(), moves.data(), planes_, static_cast<Index>(width_.size()), tap_step_, -width_[0].offset,
-            axes_.width.input, packed + channel * weights(), arrays.output + at, stride.channel,
-            phases_ * axes_.height.stride * stride.axis[1], axes_.width.output,
-            arrays.bias ? arrays.bias + channel : nullptr,
-            arrays.residual ? arrays.residual + at : nullptr, arrays.epilogue,
-            groups_.size(unit.groups), shape_.ic * shape_.input.channel, shape_.oc * weights(),
-            shape_.oc * stride.channel, shape_.oc});
+      RowTileArgs<T> args{};
+      args.rows = rows.data(), args.moves = moves.data();
+      args.planes = planes_, args.width = axes_.width.input, args.columns = axes_.width.output;
+      args.groups = groups_.size(unit.groups), args.row_step = shape_.ic * shape_.input.channel;
+      args.weight_step = shape_.oc * weights();
+      const StoreArgs<T> finished = target(arrays, channel, at);
+      const T* weight = packed + channel * weights();
+      if (phases_.size() == 1) {
+        args.target = finished.target, args.target_step = shape_.oc * stride.channel;
+        args.channel_stride = stride.channel, args.row_stride = finished.row_stride;
+        args.bias = arrays.bias ? arrays.bias + channel : nullptr, args.bias_step = shape_.oc;
+        args.residual = finished.residual, args.epilogue = arrays.epilogue;
+        run_phase(tile, args, 0, weight);
+      } else {
+        args.row_stride = pitch_, args.channel_stride = tiling_.rows * pitch_;
+        args.target_step = tiling_.channels * args.channel_stride;
+        for (std::size_t p = 0; p < phases_.size(); ++p) {
+          args.target = sums + static_cast<Index>(p) * phase_size();
+          run_phase(tile, args, p, weight);
+        }
+        store_phases(arrays, finished, channel, args.groups, sums);
+      }
     }
   }
 
@@ -188,6 +213,54 @@ class RowPart final : public Part<T> {
   }
 
  private:
+  // The taps of the width that the outputs of a phase meet.
+  struct Phase {
+    Index taps, step, pad, weight;
+  };
+
+  void run_phase(RowTile<T> tile, RowTileArgs<T> args, std::size_t p, const T* weight) const {
+    args.taps = phases_[p].taps, args.dilation = phases_[p].step, args.pad = phases_[p].pad;
+    args.weight = weight + phases_[p].weight;
+    tile(args);
+  }
+
+  // Where a tile's rows of its first channel go.
+  StoreArgs<T> target(const CorrelationArrays<T>& arrays, std::int64_t channel, Index at) const {
+    StoreArgs<T> args{};
+    args.rows = tiling_.rows, args.columns = axes_.width.extent, args.sum_pitch = pitch_;
+    args.target = arrays.output + at;
+    args.row_stride = apart_ * axes_.height.stride * shape_.output.axis[1];
+    args.column_stride = 1;
+    args.bias = arrays.bias ? arrays.bias[channel] : T{0};
+    args.residual = arrays.residual ? arrays.residual + at : nullptr;
+    args.epilogue = arrays.epilogue;
+    args.phases = axes_.width.phases, args.phase_step = phase_size();
+    return args;
+  }
+
+  // Sums of all phases: [phase][group][channel][row][column].
+  void store_phases(const CorrelationArrays<T>& arrays, const StoreArgs<T>& first,
+                    std::int64_t channel, std::int64_t groups, const T* sums) const {
+    for (std::int64_t g = 0; g < groups; ++g)
+      for (std::int64_t o = 0; o < tiling_.channels; ++o) {
+        const std::int64_t c = g * shape_.oc + o;
+        StoreArgs<T> args = first;
+        args.sum = sums + (g * tiling_.channels + o) * tiling_.rows * pitch_;
+        args.target += c * shape_.output.channel;
+        if (args.residual) args.residual += c * shape_.output.channel;
+        if (arrays.bias) args.bias = arrays.bias[channel + c];
+        kernels_.store(args);
+      }
+  }
+
+  // Each phase's sums are aligned as the first one's.
+  std::int64_t whole_lines(std::int64_t count) const {
+    return (count + kernels_.lanes - 1) / kernels_.lanes * kernels_.lanes;
+  }
+  std::int64_t phase_size() const {
+    return groups_.largest() * tiling_.channels * tiling_.rows * pitch_;
+  }
+
   // Whose weights are packed at once.
   static constexpr std::int64_t kPackedGroups = 256;
   // A task's: long against what it takes to hand it out.
@@ -214,7 +287,7 @@ class RowPart final : public Part<T> {
   }
 
   std::int64_t weights() const {  // of one output channel
-    return planes_ * static_cast<std::int64_t>(height_.size() * width_.size());
+    return static_cast<std::int64_t>(weight_offset_.size());
   }
   // As many as have their rows in a part of the first cache, which spreads what a call costs (14 x 14: 360 to
   // 240 cycles a plane, 28 x 28: 1090 to 1000). Wider rows are read as they stand in memory: in
@@ -227,16 +300,18 @@ class RowPart final : public Part<T> {
   }
   double unit_cycles() const {
     const auto vectors = static_cast<double>((axes_.width.output - 1) / kernels_.lanes + 1);
-    return vectors * (static_cast<double>(planes_) * static_cast<double>(width_.size()) *
+    return vectors * (static_cast<double>(planes_) *
+                          static_cast<double>(axes_.width.taps.size()) *
                           tiling_.cycles / static_cast<double>(row_tiles_ * oc_blocks_) +
-                      4.0 * tiling_.rows * tiling_.channels);
+                      (phases_.size() > 1 ? 8.0 : 4.0) * static_cast<double>(phases_.size()) *
+                          tiling_.rows * tiling_.channels);
   }
 
   // The last tile of a phase goes back to end with it.
   std::int64_t first_row(std::int64_t tile) const {
-    const std::int64_t phase = tile % phases_;
-    const std::int64_t rows = (axes_.height.output - phase - 1) / phases_ + 1;
-    return phase + phases_ * std::min(tile / phases_ * tiling_.rows, rows - tiling_.rows);
+    const std::int64_t phase = tile % apart_;
+    const std::int64_t rows = (axes_.height.output - phase - 1) / apart_ + 1;
+    return phase + apart_ * std::min(tile / apart_ * tiling_.rows, rows - tiling_.rows);
   }
 
   void find_rows(const T* image, std::int64_t od, std::int64_t oh, const T* zeros, const T** rows,
@@ -251,7 +326,7 @@ class RowPart final : public Part<T> {
         const std::int64_t first = oh * axes_.height.step + height_[0].offset;
         for (std::int64_t j = 0; j < read; ++j) {
           const std::int64_t y = tiling_.rows > 1
-                                     ? first + j * phases_
+                                     ? first + j * apart_
                                      : oh * axes_.height.step +
                                            height_[static_cast<std::size_t>(j)].offset;
           const bool inside = in_depth && y >= 0 && y < axes_.height.input;
@@ -264,14 +339,15 @@ class RowPart final : public Part<T> {
   const Kernels<T>& kernels_;
   CorrelationShape shape_;
   PartAxes axes_;
-  std::vector<Tap> height_, width_;
+  std::vector<Tap> height_;
   RowTiling tiling_;
-  std::int64_t tap_step_;
   std::int64_t planes_;  // input channels x depths of the kernel
-  std::int64_t phases_;  // a tile's rows are so many rows apart
+  std::int64_t apart_;  // a tile's rows are so many rows apart
   std::int64_t row_tiles_, oc_blocks_;
   std::vector<Index> weight_offset_;  // in the packed order
   Split groups_;  // those that a tile takes in one call
+  std::int64_t pitch_;  // of a row of a phase's sums
+  std::vector<Phase> phases_;
 };
 
 }  // namespace

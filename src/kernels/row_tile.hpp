@@ -250,8 +250,9 @@ void row_tile(const RowTileArgs<T>& args) {
   }
 }
 
-// A table over what kRowTileChannels and kRowTileSizes list, for kernels of 3, 5 and 7; more
-// channels than one go with kernels of 3 and with 1 or 4 rows.
+// A table over what kRowTileChannels and kRowTileSizes list, for kernels of 3, 5 and 7, and with stride 1
+// for what the phases of a gradient have of them; more channels than one go with kernels of 3 and with
+// 1 or 4 rows.
 template <class T, int OC, int R, int KH>
 RowTile<T> with_stride(int stride) {
   return stride == 1 ? row_tile<T, OC, R, KH, 1> : stride == 2 ? row_tile<T, OC, R, KH, 2> : nullptr;
@@ -261,6 +262,9 @@ template <class T, int OC, int R>
 RowTile<T> with_kernel(int kernel, int stride) {
   if (kernel == 3) return with_stride<T, OC, R, 3>(stride);
   if constexpr (OC == 1) {
+    if (kernel == 1 && stride == 1) return row_tile<T, 1, R, 1, 1>;
+    if (kernel == 2 && stride == 1) return row_tile<T, 1, R, 2, 1>;
+    if (kernel == 4 && stride == 1) return row_tile<T, 1, R, 4, 1>;
     if (kernel == 5) return with_stride<T, OC, R, 5>(stride);
     if (kernel == 7) return with_stride<T, OC, R, 7>(stride);
   }

@@ -49,12 +49,19 @@ void pack(const PackArgs<T>& args) {
   }
 }
 
-// Sums of P phases in turns, P a power of two.
-template <class T, int P>
+// Sums of P phases in turns, P a power of two. Plain sums are only to be stored, side by side.
+template <class T, int P, bool Plain>
 void store_phases(const StoreArgs<T>& args) {
+  const Index whole = args.columns / P;
+  const auto put = [&](auto vector, Index at) {
+    if constexpr (Plain)
+      store(args.target + at, vector);
+    else
+      store_row<T, sizeof vector / sizeof(T)>(vector, args, at);
+  };
   for (Index r = 0; r < args.rows; ++r) {
     const T* sum = args.sum + r * args.sum_pitch;
-    const Index at = r * args.row_stride, whole = args.columns / P;
+    const Index at = r * args.row_stride;
     cover<T>(whole, [&](auto lanes, Index i) {
       constexpr Index N = decltype(lanes)::value;
       Part<T, N> vector[P];
@@ -62,22 +69,29 @@ void store_phases(const StoreArgs<T>& args) {
       for (int p = 0; p < P; ++p) vector[p] = load<T, N>(sum + p * args.phase_step + i) + args.bias;
       zip_all<T, N>(vector);
       FASTCONV_UNROLL
-      for (int p = 0; p < P; ++p)
-        store_row<T, N>(vector[p], args, at + (i * P + p * N) * args.column_stride);
+      for (int p = 0; p < P; ++p) put(vector[p], at + (i * P + p * N) * args.column_stride);
     });
     for (Index c = whole * P; c < args.columns; ++c)
-      store_row<T, 1>(load<T, 1>(sum + c % P * args.phase_step + whole) + args.bias, args,
-                      at + c * args.column_stride);
+      put(load<T, 1>(sum + c % P * args.phase_step + whole) + args.bias,
+          at + c * args.column_stride);
   }
+}
+
+template <class T, int P>
+void store_sums_of(const StoreArgs<T>& args) {
+  if (args.epilogue.activation == Activation::none && !args.residual && args.column_stride == 1)
+    store_phases<T, P, true>(args);
+  else
+    store_phases<T, P, false>(args);
 }
 
 template <class T>
 void store_sums(const StoreArgs<T>& args) {
   switch (args.phases) {
-    case 1: return store_phases<T, 1>(args);
-    case 2: return store_phases<T, 2>(args);
-    case 4: return store_phases<T, 4>(args);
-    case 8: return store_phases<T, 8>(args);
+    case 1: return store_sums_of<T, 1>(args);
+    case 2: return store_sums_of<T, 2>(args);
+    case 4: return store_sums_of<T, 4>(args);
+    case 8: return store_sums_of<T, 8>(args);
   }
   for (Index p = 0; p < args.phases && p < args.columns; ++p) {
     StoreArgs<T> one = args;
@@ -87,7 +101,7 @@ void store_sums(const StoreArgs<T>& args) {
     one.target += at;
     if (one.residual) one.residual += at;
     one.column_stride *= args.phases;
-    store_phases<T, 1>(one);
+    store_sums_of<T, 1>(one);
   }
 }
 
