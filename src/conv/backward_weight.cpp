@@ -214,7 +214,7 @@ template <class T>
 void conv_backward_weight(const Kernels<T>& kernels, const ConvShape& shape,
                           const ConvBackwardWeight<T>& arrays) {
   if (arrays.grad_bias) bias_gradient(kernels, shape, arrays);
-  if (!arrays.grad_weight) return;
+  if (!arrays.grad_weight || row_weight_gradient(kernels, shape, arrays)) return;
   // A vector of output channels should be at least three quarters full.
   if (4 * shape.oc >= 3 * kernels.lanes)
     weight_gradient<T, OuterMethod<T>>(kernels, shape, arrays);

@@ -24,5 +24,9 @@ struct ConvBackwardWeight {
 template <class T>
 void conv_backward_weight(const Kernels<T>& kernels, const ConvShape& shape,
                           const ConvBackwardWeight<T>& arrays);
+// The gradient of the weight alone, or false if this is not for such a problem.
+template <class T>
+bool row_weight_gradient(const Kernels<T>& kernels, const ConvShape& shape,
+                         const ConvBackwardWeight<T>& arrays);
 
 }  // namespace fastconv

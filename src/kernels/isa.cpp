@@ -4,6 +4,7 @@
 #include "kernels/outer.hpp"
 #include "kernels/plane_tile.hpp"
 #include "kernels/pool.hpp"
+#include "kernels/row_gradient.hpp"
 #include "kernels/row_tile.hpp"
 #include "kernels/rows.hpp"
 #include "kernels/tile.hpp"
@@ -85,6 +86,7 @@ constexpr Kernels<T> make_kernels() {
   add_outers<T, outer_rows(kMaxOuterVectors), kMaxOuterVectors>(kernels);
   add_channel_tiles<T, channel_pixels(kMaxChannelVectors), kMaxChannelVectors>(kernels);
   kernels.row_tile = row_tile_of<T>;
+  kernels.row_gradient = row_gradient_of<T>;
   add_plane_tiles<T, kMaxPlanePixels>(kernels);
   kernels.pack_weight = pack_weight<T>;
   kernels.pack_panel = pack_panel<T>;

@@ -33,7 +33,8 @@ class RowLoader {
 template <class T, int S>
 class RowLoader<T, S, true> {
  public:
-  explicit RowLoader(Index first) : first_(first) {}
+  RowLoader() = default;
+  explicit RowLoader(Index first, Index = 0) : first_(first) {}
 
   FASTCONV_INLINE Vec<T> low(const T* row) const { return load(row + first_); }
   FASTCONV_INLINE Vec<T> high(const T* row) const { return load(row + first_ + kLanes<T>); }

@@ -178,6 +178,21 @@ struct RowTileArgs {
 template <class T>
 using RowTile = void (*)(const RowTileArgs<T>&);
 
+// sum[(kw * KH + kh)][lane] (+)= sum over r, x = lane, lane + lanes, ... of grad(r, x) *
+//     rows[r * S + kh][x * S + kw * dilation - pad], where what lies outside of a row counts as 0
+template <class T>
+struct RowGradientArgs {
+  const T* const* rows;
+  const T* grad;
+  Index grad_rows, grad_stride, columns;  // of grad
+  Index taps, dilation, pad;              // taps: KW
+  Index width;                            // of a row
+  T* sum;
+  bool accumulate;
+};
+template <class T>
+using RowGradient = void (*)(const RowGradientArgs<T>&);
+
 // target[p * target_step + c] = activation(bias[c] + residual[p * target_step + c] + sum over taps
 // t of pixels[offset[t] + p * pixel_step + c] * weight[t * channels + c]), for MR pixels p and all
 // channels c; or, with `tap`, over the taps tap[t].
@@ -235,6 +250,8 @@ struct Kernels {
   void (*channel_tile[kMaxChannelPixels + 1][kMaxChannelVectors + 1])(const ChannelTileArgs<T>&);
   // The row tile of OC channels, R rows, KH and stride S; null where there is none.
   RowTile<T> (*row_tile)(int channels, int rows, int kernel, int stride);
+  // The weight gradient of KH rows and stride S; null where there is none.
+  RowGradient<T> (*row_gradient)(int kernel, int stride);
   void (*plane_tile[kMaxPlanePixels + 1])(const PlaneTileArgs<T>&);
   void (*pack_weight)(const PackWeightArgs<T>&);
   // target[k * rows + r] = source[r * row_stride + k]
