@@ -1,8 +1,8 @@
-// The weight gradient of depthwise convolution and of groups with few channels, over rows: each
-// pair of an output and an input channel is a task, whose sums stay in registers for a plane.
+// The weight gradient of depthwise convolution and of groups with few channels, over rows: the sums
+// of each pair of an output and an input channel stay in registers for a plane.
 #include "conv/conv.hpp"
-#include "plan/taps.hpp"
 #include "runtime/memory.hpp"
+#include "runtime/split.hpp"
 #include "runtime/threads.hpp"
 
 namespace fastconv {
@@ -10,7 +10,9 @@ namespace {
 
 // Pairs of a group, at most: more share what is loaded in a tile of their own.
 constexpr std::int64_t kMostPairs = 16;
-constexpr std::int64_t kFewestTasks = 16;
+constexpr std::int64_t kFewestPairs = 16;
+// Neighbouring pairs that a task takes through the images together, as they stand in memory.
+constexpr std::int64_t kTaskPairs = 4;
 
 template <class T>
 class RowGradients {
@@ -20,32 +22,28 @@ class RowGradients {
       : kernels_(kernels),
         shape_(shape),
         arrays_(arrays),
+        pairs_(shape.g * shape.oc * shape.ic, kTaskPairs),
         taps_(shape.axis[1].kernel * shape.axis[2].kernel),
         row_count_((shape.axis[1].output - 1) * shape.axis[1].stride + shape.axis[1].kernel) {}
 
-  std::int64_t tasks() const { return shape_.g * shape_.oc * shape_.ic; }
-  // [rows of zeros][sums][pointers to rows], in elements.
-  std::int64_t workspace_size() const { return zeros() + sums() + pointers(); }
+  std::int64_t tasks() const { return pairs_.parts; }
+  // [row of zeros][pointers to rows][sums of each pair], in elements.
+  std::int64_t workspace_size() const {
+    return zeros() + pointers() + pairs_.largest() * sums();
+  }
 
   void run(std::int64_t task, T* workspace) const {
-    const std::int64_t ic = task % shape_.ic, oc = task / shape_.ic;  // oc of all groups
-    const T* input = arrays_.input + (oc / shape_.oc * shape_.ic + ic) * shape_.input.channel;
-    const T* grad = arrays_.grad_output + oc * shape_.output.channel;
+    T* const sum = workspace + zeros() + pointers();
     std::fill_n(workspace, zeros(), T{0});
-    T* const sum = workspace + zeros();
-    std::fill_n(sum, sums(), T{0});
-    const Axis& depth = shape_.axis[0];
+    std::fill_n(sum, pairs_.largest() * sums(), T{0});
     for (std::int64_t n = 0; n < shape_.n; ++n)
-      for (std::int64_t od = 0; od < depth.output; ++od)
-        for (std::int64_t kd = 0; kd < depth.kernel; ++kd) {
-          const std::int64_t id = od * depth.stride + kd * depth.dilation - depth.pad_before;
-          if (id < 0 || id >= depth.input) continue;
-          add_plane(input + n * shape_.input.outer + id * shape_.input.axis[0],
-                    grad + n * shape_.output.outer + od * shape_.output.axis[0], workspace,
-                    sum + kd * taps_ * kernels_.lanes);
-        }
-    kernels_.reduce(sum, depth.kernel * taps_, sum);
-    store(sum, oc, ic);
+      for (std::int64_t i = 0; i < pairs_.size(task); ++i)
+        add_image(n, pair(pairs_.begin(task) + i), workspace, sum + i * sums());
+    for (std::int64_t i = 0; i < pairs_.size(task); ++i) {
+      T* const own = sum + i * sums();
+      kernels_.reduce(own, shape_.axis[0].kernel * taps_, own);
+      store(own, pair(pairs_.begin(task) + i));
+    }
   }
 
  private:
@@ -58,9 +56,27 @@ class RowGradients {
     return row_count_ * static_cast<std::int64_t>(kPointer / kElement) + kernels_.lanes;
   }
 
+  struct Pair {
+    std::int64_t oc, ic;  // oc: of all groups, ic: of its group
+  };
+  Pair pair(std::int64_t i) const { return {i / shape_.ic, i % shape_.ic}; }
+
+  void add_image(std::int64_t n, const Pair& pair, T* workspace, T* sum) const {
+    const std::int64_t channel = pair.oc / shape_.oc * shape_.ic + pair.ic;
+    const T* input = arrays_.input + n * shape_.input.outer + channel * shape_.input.channel;
+    const T* grad = arrays_.grad_output + n * shape_.output.outer + pair.oc * shape_.output.channel;
+    const Axis& depth = shape_.axis[0];
+    for (std::int64_t od = 0; od < depth.output; ++od)
+      for (std::int64_t kd = 0; kd < depth.kernel; ++kd) {
+        const std::int64_t id = od * depth.stride + kd * depth.dilation - depth.pad_before;
+        if (id >= 0 && id < depth.input)
+          add_plane(input + id * shape_.input.axis[0], grad + od * shape_.output.axis[0], workspace,
+                    sum + kd * taps_ * kernels_.lanes);
+      }
+  }
   void add_plane(const T* input, const T* grad, T* workspace, T* sum) const {
     const Axis &height = shape_.axis[1], &width = shape_.axis[2];
-    auto** const rows = reinterpret_cast<const T**>(workspace + zeros() + sums());
+    auto** const rows = reinterpret_cast<const T**>(workspace + zeros());
     for (std::int64_t j = 0; j < row_count_; ++j) {
       const std::int64_t ih = j - height.pad_before;
       rows[j] = ih >= 0 && ih < height.input ? input + ih * shape_.input.axis[1] : workspace;
@@ -74,9 +90,9 @@ class RowGradients {
   }
 
   // From [kd][kw][kh].
-  void store(const T* sum, std::int64_t oc, std::int64_t ic) const {
+  void store(const T* sum, const Pair& pair) const {
     const Strides& stride = shape_.weight;
-    T* const target = arrays_.grad_weight + oc * stride.outer + ic * stride.channel;
+    T* const target = arrays_.grad_weight + pair.oc * stride.outer + pair.ic * stride.channel;
     for (std::int64_t kd = 0; kd < shape_.axis[0].kernel; ++kd)
       for (std::int64_t kw = 0; kw < shape_.axis[2].kernel; ++kw)
         for (std::int64_t kh = 0; kh < shape_.axis[1].kernel; ++kh)
@@ -86,6 +102,7 @@ class RowGradients {
   const Kernels<T>& kernels_;
   const ConvShape& shape_;
   const ConvBackwardWeight<T>& arrays_;
+  Split pairs_;
   std::int64_t taps_, row_count_;
 };
 
@@ -93,7 +110,7 @@ template <class T>
 bool serves(const Kernels<T>& kernels, const ConvShape& shape) {
   const Axis &height = shape.axis[1], &width = shape.axis[2];
   const std::int64_t pairs = shape.ic * shape.oc;
-  return pairs <= kMostPairs && shape.g * pairs >= kFewestTasks && shape.input.axis[2] == 1 &&
+  return pairs <= kMostPairs && shape.g * pairs >= kFewestPairs && shape.input.axis[2] == 1 &&
          shape.output.axis[2] == 1 && height.dilation == 1 && height.stride == width.stride &&
          height.kernel <= 7 && height.stride <= 2 &&
          kernels.row_gradient(static_cast<int>(height.kernel), static_cast<int>(height.stride));
