@@ -165,40 +165,44 @@ class RowPart final : public Part<T> {
         kernels_.row_tile(tiling_.channels, tiling_.rows, tiling_.kernel, tiling_.stride);
     std::array<const T*, kMostRows> rows;
     std::array<Index, kMostRows> moves;
+    const Strides& stride = shape_.output;
+    const bool in_phases = phases_.size() > 1;
+    RowTileArgs<T> args{};
+    args.rows = rows.data(), args.moves = moves.data();
+    args.planes = planes_, args.width = axes_.width.input, args.columns = axes_.width.output;
+    args.row_step = shape_.ic * shape_.input.channel, args.weight_step = shape_.oc * weights();
+    if (in_phases) {
+      args.row_stride = pitch_, args.channel_stride = tiling_.rows * pitch_;
+      args.target_step = tiling_.channels * args.channel_stride;
+    } else {
+      args.row_stride = target_row(), args.channel_stride = stride.channel;
+      args.target_step = shape_.oc * stride.channel, args.bias_step = shape_.oc;
+      args.epilogue = arrays.epilogue;
+    }
     Unit unit = unit_at(tasks.groups.begin(task));
     for (std::int64_t i = 0; i < tasks.groups.size(task); ++i, next(unit)) {
-      const std::int64_t oh = first_row(unit.row_tile);
-      const std::int64_t g = groups_.begin(unit.groups);
-      find_rows(arrays.input + unit.n * shape_.input.outer + g * shape_.ic * shape_.input.channel,
-                unit.od, oh, zeros, rows.data(), moves.data());
+      const std::int64_t oh = first_row(unit.row_tile), g = groups_.begin(unit.groups);
+      find_rows(arrays.input + unit.n * shape_.input.outer + g * args.row_step, unit.od, oh, zeros,
+                rows.data(), moves.data());
+      args.groups = groups_.size(unit.groups);
       const std::int64_t channel = g * shape_.oc + unit.block * tiling_.channels;
-      const Strides& stride = shape_.output;
       const Index at = unit.n * stride.outer + channel * stride.channel +
                        (axes_.depth.start + unit.od * axes_.depth.stride) * stride.axis[0] +
                        (axes_.height.start + oh * axes_.height.stride) * stride.axis[1] +
                        axes_.width.start * stride.axis[2];
-      RowTileArgs<T> args{};
-      args.rows = rows.data(), args.moves = moves.data();
-      args.planes = planes_, args.width = axes_.width.input, args.columns = axes_.width.output;
-      args.groups = groups_.size(unit.groups), args.row_step = shape_.ic * shape_.input.channel;
-      args.weight_step = shape_.oc * weights();
-      const StoreArgs<T> finished = target(arrays, channel, at);
       const T* weight = packed + channel * weights();
-      if (phases_.size() == 1) {
-        args.target = finished.target, args.target_step = shape_.oc * stride.channel;
-        args.channel_stride = stride.channel, args.row_stride = finished.row_stride;
-        args.bias = arrays.bias ? arrays.bias + channel : nullptr, args.bias_step = shape_.oc;
-        args.residual = finished.residual, args.epilogue = arrays.epilogue;
-        run_phase(tile, args, 0, weight);
-      } else {
-        args.row_stride = pitch_, args.channel_stride = tiling_.rows * pitch_;
-        args.target_step = tiling_.channels * args.channel_stride;
-        for (std::size_t p = 0; p < phases_.size(); ++p) {
-          args.target = sums + static_cast<Index>(p) * phase_size();
-          run_phase(tile, args, p, weight);
-        }
-        store_phases(arrays, finished, channel, args.groups, sums);
+      if (!in_phases) {
+        args.target = arrays.output + at;
+        args.bias = arrays.bias ? arrays.bias + channel : nullptr;
+        args.residual = arrays.residual ? arrays.residual + at : nullptr;
       }
+      for (std::size_t p = 0; p < phases_.size(); ++p) {
+        if (in_phases) args.target = sums + static_cast<Index>(p) * phase_size();
+        args.taps = phases_[p].taps, args.dilation = phases_[p].step, args.pad = phases_[p].pad;
+        args.weight = weight + phases_[p].weight;
+        tile(args);
+      }
+      if (in_phases) store_phases(arrays, channel, at, args.groups, sums);
     }
   }
 
@@ -218,38 +222,21 @@ class RowPart final : public Part<T> {
     Index taps, step, pad, weight;
   };
 
-  void run_phase(RowTile<T> tile, RowTileArgs<T> args, std::size_t p, const T* weight) const {
-    args.taps = phases_[p].taps, args.dilation = phases_[p].step, args.pad = phases_[p].pad;
-    args.weight = weight + phases_[p].weight;
-    tile(args);
-  }
+  Index target_row() const { return apart_ * axes_.height.stride * shape_.output.axis[1]; }
 
-  // Where a tile's rows of its first channel go.
-  StoreArgs<T> target(const CorrelationArrays<T>& arrays, std::int64_t channel, Index at) const {
-    StoreArgs<T> args{};
-    args.rows = tiling_.rows, args.columns = axes_.width.extent, args.sum_pitch = pitch_;
-    args.target = arrays.output + at;
-    args.row_stride = apart_ * axes_.height.stride * shape_.output.axis[1];
-    args.column_stride = 1;
-    args.bias = arrays.bias ? arrays.bias[channel] : T{0};
-    args.residual = arrays.residual ? arrays.residual + at : nullptr;
-    args.epilogue = arrays.epilogue;
-    args.phases = axes_.width.phases, args.phase_step = phase_size();
-    return args;
-  }
-
-  // Sums of all phases: [phase][group][channel][row][column].
-  void store_phases(const CorrelationArrays<T>& arrays, const StoreArgs<T>& first,
-                    std::int64_t channel, std::int64_t groups, const T* sums) const {
+  // Sums of all phases, [phase][group][channel][row][column], of which those of `channel` go to
+  // `at`.
+  void store_phases(const CorrelationArrays<T>& arrays, std::int64_t channel, Index at,
+                    std::int64_t groups, const T* sums) const {
     for (std::int64_t g = 0; g < groups; ++g)
       for (std::int64_t o = 0; o < tiling_.channels; ++o) {
         const std::int64_t c = g * shape_.oc + o;
-        StoreArgs<T> args = first;
-        args.sum = sums + (g * tiling_.channels + o) * tiling_.rows * pitch_;
-        args.target += c * shape_.output.channel;
-        if (args.residual) args.residual += c * shape_.output.channel;
-        if (arrays.bias) args.bias = arrays.bias[channel + c];
-        kernels_.store(args);
+        const Index place = at + c * shape_.output.channel;
+        kernels_.store({sums + (g * tiling_.channels + o) * tiling_.rows * pitch_, pitch_,
+                        tiling_.rows, axes_.width.extent, arrays.output + place, target_row(), 1,
+                        arrays.bias ? arrays.bias[channel + c] : T{0},
+                        arrays.residual ? arrays.residual + place : nullptr, arrays.epilogue,
+                        axes_.width.phases, phase_size()});
       }
   }
 
