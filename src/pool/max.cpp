@@ -4,54 +4,10 @@
 
 #include "pool/planes.hpp"
 #include "pool/pool.hpp"
+#include "pool/windows.hpp"
 
 namespace fastconv {
 namespace {
-
-// Where in the plane the taps of a window lie.
-class Places {
- public:
-  Places(const PoolShape& shape, const StripLayout& layout) : shape_(shape) {
-    const Axis &d = shape.axis[0], &h = shape.axis[1], &w = shape.axis[2];
-    for (const Tap& z : layout.depth.taps)
-      for (const Tap& y : layout.height.taps)
-        for (const Tap& x : layout.width.taps)
-          distance_.push_back((z.kernel * d.dilation * h.input + y.kernel * h.dilation) * w.input +
-                              x.kernel * w.dilation);
-  }
-
-  // The flat indices of the taps that won in the windows of outputs (od, oh, ow + i).
-  template <class Tap>
-  void of_row(std::int64_t od, std::int64_t oh, std::int64_t ow, std::int64_t columns,
-              const Tap* tap, std::int64_t* target, std::int64_t target_stride) const {
-    const Axis &d = shape_.axis[0], &h = shape_.axis[1], &w = shape_.axis[2];
-    const std::int64_t start =
-        ((od * d.stride - d.pad_before) * h.input + oh * h.stride - h.pad_before) * w.input +
-        ow * w.stride - w.pad_before;
-    for (std::int64_t i = 0; i < columns; ++i)
-      target[i * target_stride] =
-          tap[i] < 0 ? first_of_window(od, oh, ow + i)
-                     : start + i * w.stride + distance_[static_cast<std::size_t>(tap[i])];
-  }
-
- private:
-  // Where nothing beat -inf.
-  std::int64_t first_of_window(std::int64_t od, std::int64_t oh, std::int64_t ow) const {
-    const Axis &d = shape_.axis[0], &h = shape_.axis[1], &w = shape_.axis[2];
-    const std::int64_t z = first(d, od), y = first(h, oh), x = first(w, ow);
-    if (z >= d.input || y >= h.input || x >= w.input) return -1;
-    return (z * h.input + y) * w.input + x;
-  }
-
-  static std::int64_t first(const Axis& axis, std::int64_t output) {
-    const std::int64_t start = output * axis.stride - axis.pad_before;
-    if (start >= 0) return start;
-    return start + ((-start - 1) / axis.dilation + 1) * axis.dilation;
-  }
-
-  const PoolShape& shape_;
-  std::vector<std::int64_t> distance_;
-};
 
 // A row of gradients and of the indices they go to.
 template <class T>
@@ -82,30 +38,8 @@ bool scatter(const Row<T> row, std::int64_t inputs, T* target, const Place& plac
 template <class T>
 void max_pool_forward(const Kernels<T>& kernels, const PoolShape& shape, const T* input, T* output,
                       std::int64_t* indices) {
-  const StripLayout layout(forward_taps(shape.axis[0]), forward_taps(shape.axis[1]),
-                           forward_taps(shape.axis[2]), 1);
-  const Places places(shape, layout);
-  const auto taps = static_cast<Index>(layout.offset.size());
-  const T lowest = static_cast<T>(-__builtin_inf());
-  for_each_strip(kernels, shape, layout, input, lowest, [&](std::int64_t plane, const Block& block,
-                                                            const T* strip, T* best, T* rest) {
-    auto* tap = reinterpret_cast<typename MaxArgs<T>::Tap*>(rest);
-    kernels.max({strip, layout.offset.data(), taps, layout.pixels(block), best,
-                 indices ? tap : nullptr});
-    const auto& stride = shape.output.axis;
-    kernels.store({best, layout.pitch, block.rows, block.columns,
-                   plane_of(shape, output, shape.output, plane) + block.depth * stride[0] +
-                       block.row * stride[1] + block.column * stride[2],
-                   stride[1], stride[2], T{0}, nullptr, {}});
-    if (!indices) return;
-    const auto& to = shape.indices.axis;
-    std::int64_t* target = plane_of(shape, indices, shape.indices, plane);
-    for (std::int64_t r = 0; r < block.rows; ++r) {
-      const std::int64_t oh = block.row + r;
-      places.of_row(block.depth, oh, block.column, block.columns, tap + r * layout.pitch,
-                    target + block.depth * to[0] + oh * to[1] + block.column * to[2], to[2]);
-    }
-  });
+  run_pooling<T>(kernels, shape, indices ? PoolKind::max_index : PoolKind::max,
+                 {input, shape.input, output, shape.output, indices, shape.indices}, nullptr);
 }
 
 template <class T>

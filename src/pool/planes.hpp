@@ -2,8 +2,7 @@
 #pragma once
 
 #include "plan/shape.hpp"
-#include "plan/strip.hpp"
-#include "runtime/memory.hpp"
+#include "runtime/split.hpp"
 #include "runtime/threads.hpp"
 
 namespace fastconv {
@@ -34,28 +33,6 @@ void for_each_item(std::int64_t items, int threads, const Body& body) {
   const Split tasks(items, (items + kTasks - 1) / kTasks);
   parallel_for(tasks.parts, threads, [&](std::int64_t task, int thread) {
     for (std::int64_t i = 0; i < tasks.size(task); ++i) body(tasks.begin(task) + i, thread);
-  });
-}
-
-// Calls body(plane, block, strip, result) for each block of each plane of `input`, its strip
-// packed; `result` holds a strip's pixels in T and as many indices.
-template <class T, class Body>
-void for_each_strip(const Kernels<T>& kernels, const PoolShape& shape, const StripLayout& layout,
-                    const T* input, T fill, const Body& body) {
-  const std::int64_t strip = layout.channel + 2 * kernels.lanes;
-  const std::int64_t result =
-      (layout.most_pixels() + kernels.lanes - 1) / kernels.lanes * kernels.lanes;
-  const std::int64_t items = shape.n * shape.c * layout.blocks();
-  const double work = shape.work();
-  const int threads = threads_for(items, work);
-  const Buffer<T> workspace(static_cast<std::size_t>(threads * (strip + 2 * result)));
-  for_each_item(items, threads, [&](std::int64_t item, int thread) {
-    const std::int64_t plane = item / layout.blocks();
-    const Block block = layout.block(item % layout.blocks());
-    T* own = workspace.data() + thread * (strip + 2 * result);
-    layout.pack(kernels, plane_of(shape, input, shape.input, plane), shape.input.axis, block, fill,
-                own);
-    body(plane, block, own, own + strip, own + strip + result);
   });
 }
 
