@@ -36,13 +36,16 @@ struct PoolLine {
   Tap tap[kMostTaps];
 };
 
-enum class PoolWay { boxes, rows, columns };  // kernels/pool.hpp
+// kernels/pool_boxes.hpp, pool_rows_first.hpp, pool_columns_first.hpp
+enum class PoolWay { boxes, rows, columns };
 
 template <class T>
 struct PoolArgs {
   PoolWay way;
   PoolAxis axis[3];  // depth, height, width
   PoolLine line;
+  bool turn;        // planes are lanes: kernels/pool_turn.hpp
+  Index source_size, target_size;  // elements of a plane that is turned
   Index apart;      // of a gradient: its elements in the line
   bool slide;       // along the height by prefixes and suffixes of blocks as long as a window
   Index planes;     // that many, one after the other

@@ -137,9 +137,50 @@ struct FoldRows {
   }
 
  private:
-  // Windows of two and three.
+  // Windows of two and three. Down a strip of columns, a row that two windows share is loaded once.
   template <Index Taps>
-  __attribute__((noinline)) void few() const {
+  void few() const {
+    if (Taps == 3 && source_step == box.stride[1]) return shared<1>();
+    if (Taps == 3 && source_step == 2 * box.stride[1]) return shared<2>();
+    apart<Taps>();
+  }
+
+  // Three rows a window, the next one `Step` rows below.
+  template <Index Step>
+  __attribute__((noinline)) void shared() const {
+    const Index step = box.stride[1], place = box.place[1], to_step = target_step, all = rows;
+    cover_wide<typename Op::Element, 2>(
+        count, [&](auto lanes, auto unroll, Index i) FASTCONV_LAMBDA {
+          constexpr Index N = decltype(lanes)::value, U = decltype(unroll)::value;
+          typename Op::template Item<N> row[3][U];
+          typename Op::Source from = source + i;
+          typename Op::Target to = target + i;
+          const auto load = [&](Index r, Index u) FASTCONV_LAMBDA {
+            return Op::template load<N>(from + (r * step + u * N), r * place);
+          };
+          FASTCONV_UNROLL
+          for (Index u = 0; u < U; ++u) {
+            row[0][u] = load(0, u);
+            row[1][u] = load(1, u);
+          }
+          for (Index r = 0; r < all; ++r) {
+            FASTCONV_UNROLL
+            for (Index u = 0; u < U; ++u) {
+              if (Step == 2 && r > 0) row[1][u] = load(1, u);
+              row[2][u] = load(2, u);
+              const auto two = Op::template join<N>(row[0][u], row[1][u]);
+              Op::template store<N>(to + u * N, Op::template join<N>(two, row[2][u]));
+              row[0][u] = Op::template lower<N>(row[Step][u], Step * place);
+              if (Step == 1) row[1][u] = Op::template lower<N>(row[2][u], place);
+            }
+            from = from + Step * step;
+            to = to + to_step;
+          }
+        });
+  }
+
+  template <Index Taps>
+  __attribute__((noinline)) void apart() const {
     typename Op::Source from = source;
     typename Op::Target to = target;
     const Index length = count, step = box.stride[1], place = box.place[1];

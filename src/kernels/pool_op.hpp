@@ -45,6 +45,11 @@ struct Values {
   static FASTCONV_INLINE void pairs(Source source, Item<N>& first, Item<N>& second) {
     load_pairs<T, N>(source, first, second);
   }
+  // An item whose places are to count from so much further on.
+  template <Index N>
+  static FASTCONV_INLINE Item<N> lower(Item<N> item, Index) {
+    return item;
+  }
   template <Index N>
   static FASTCONV_INLINE void store(Target target, Item<N> item) {
     fastconv::FASTCONV_ISA::store(target, item);
@@ -146,6 +151,10 @@ struct MaxPlace {
   static FASTCONV_INLINE void pairs(Source source, Item<N>& first, Item<N>& second) {
     load_pairs<T, N>(source.value, first.value, second.value);
     load_pairs<Mask<T>, N>(source.place, first.place, second.place);
+  }
+  template <Index N>
+  static FASTCONV_INLINE Item<N> lower(Item<N> item, Index by) {
+    return {item.value, item.place - static_cast<Mask<T>>(by)};
   }
   template <Index N>
   static FASTCONV_INLINE void store(Target target, Item<N> item) {

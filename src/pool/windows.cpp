@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "pool/axes.hpp"
 #include "runtime/split.hpp"
 
 namespace fastconv {
@@ -12,81 +13,8 @@ namespace {
 constexpr std::int64_t kBlockElements = 16384, kTaskElements = 8192;
 // Lines between the stages of `rows`, in bytes: they stay in the first-level cache.
 constexpr std::int64_t kBandBytes = 8192;
-
-std::int64_t up(std::int64_t a, std::int64_t b) { return a <= 0 ? 0 : (a - 1) / b + 1; }
-
-// Without the taps that meet padding in every window: a window may be larger than memory.
-PoolAxis trimmed(const Axis& axis) {
-  const std::int64_t last = (axis.output - 1) * axis.stride;
-  const std::int64_t first_tap = up(axis.pad_before - last, axis.dilation);
-  const std::int64_t behind = (axis.input - 1 + axis.pad_before) / axis.dilation + 1;
-  const std::int64_t taps = std::min(axis.kernel, behind) - first_tap;
-  return {axis.input,    axis.output,   std::max<std::int64_t>(taps, 1),
-          axis.stride,   axis.dilation, axis.pad_before - first_tap * axis.dilation,
-          /*spread=*/1};
-}
-
-PoolAxis reversed(const PoolAxis& axis) {
-  return {axis.targets, axis.sources, axis.kernel, 1, axis.dilation,
-          (axis.kernel - 1) * axis.dilation - axis.pad, axis.stride};
-}
-
-bool covers_all(const PoolAxis& axis) {
-  return axis.targets == 1 && axis.dilation == 1 && axis.spread == 1 && axis.pad >= 0 &&
-         axis.kernel - axis.pad >= axis.sources;
-}
-
-// Sources [begin, end) of targets [first, first + count), at most.
-std::int64_t span(const PoolAxis& axis, std::int64_t count) {
-  const std::int64_t length =
-      (count - 1) * axis.stride + (axis.kernel - 1) * axis.dilation + 1;
-  return std::min<std::int64_t>(axis.sources, up(length, axis.spread) + 1);
-}
-
-// A row of `axis` (of which the sources may stand apart already), its windows joined as a maximum
-// may be (elements twice) or as a sum.
-PoolLine make_line(const PoolAxis& axis, std::int64_t group, bool sum, std::int64_t lanes) {
-  PoolLine line{};
-  line.group = group;
-  line.length = axis.sources * group;
-  const std::int64_t end = (axis.targets - 1) * axis.stride - axis.pad +
-                           (axis.kernel - 1) * axis.dilation + 1;
-  const std::int64_t left = std::max<std::int64_t>(axis.pad, 0);
-  const std::int64_t right = std::max<std::int64_t>(end - axis.sources, 0);
-  const std::int64_t k = axis.kernel;
-  // Vectors loaded, either way; of windows by themselves, some steps to join the lanes.
-  double steps = 1;
-  for (std::int64_t q = k; q > 6; q /= 4) steps += 2;
-  const double alone = static_cast<double>(axis.targets) * (static_cast<double>(k / lanes) + 8);
-  const double together = static_cast<double>(axis.sources) / static_cast<double>(lanes) *
-                              (steps + static_cast<double>(std::min<std::int64_t>(k, 6))) +
-                          (axis.stride > 2 ? 2.0 * static_cast<double>(axis.targets) : 0.0);
-  line.alone = left + right > 4 * axis.sources + 4096 ||
-               (group == 1 && axis.dilation == 1 && axis.spread == 1 &&
-                (axis.targets == 1 || alone < together));
-  if (line.alone) return line;
-
-  // Rows begin where vectors are aligned.
-  line.left = up(left * group, lanes) * lanes;
-  if (line.left % group) line.left = left * group;
-  line.right = right * group;
-  line.first = line.left - axis.pad * group;
-  std::int64_t size = 1;  // of a highest level's element
-  if (k > 6)
-    for (; size * 4 <= k; size *= 4) ++line.levels;
-  const auto take = [&](std::int64_t tap, Index level) {
-    line.tap[line.taps++] = {level, line.first + tap * axis.dilation * group};
-  };
-  std::int64_t at = 0;
-  for (Index level = line.levels; level >= 0; --level, size /= 4) {
-    for (; at + size <= k; at += size) take(at, level);
-    if (!sum && at < k) {
-      take(k - size, level);
-      break;
-    }
-  }
-  return line;
-}
+// Of a plane that is turned, so that as many planes as lanes stay in the second-level cache.
+constexpr std::int64_t kTurnElements = 4096;
 
 template <class T>
 class Plan {
@@ -102,8 +30,14 @@ class Plan {
     const bool channels_last =
         shape.c > 1 && arrays.source_stride.channel == 1 && arrays.target_stride.channel == 1 &&
         (!arrays.index || arrays.index_stride.channel == 1);
-    choose_way(channels_last);
-    if (!channels_last) fold_global();
+    turn_ = !channels_last && worth_turning();
+    if (turn_) {
+      packed(arrays_.source_stride, axis_[1].sources, axis_[2].sources);
+      packed(arrays_.target_stride, axis_[1].targets, axis_[2].targets);
+      packed(arrays_.index_stride, axis_[1].targets, axis_[2].targets);
+    }
+    choose_way(channels_last || turn_);
+    if (!channels_last && !turn_) fold_global();
     line_axis_ = axis_[2];
     if (gradient && way_ == PoolWay::columns) {
       apart_ = axis_[2].spread;
@@ -111,22 +45,24 @@ class Plan {
       line_axis_.spread = 1;
     }
     if (channels_last) group_ = way_ == PoolWay::boxes ? shape.c : chunk();
+    if (turn_) group_ = kernels.lanes;
     choose_divisors();
     choose_blocks();
   }
 
   void run() const {
-    const std::int64_t images = shape_.n, planes = shape_.c / group_;
-    const std::int64_t last_group = shape_.c % group_;
+    const std::int64_t unit = turn_ ? 1 : group_;  // channels that a kernel counts as a plane
+    const std::int64_t images = shape_.n, planes = shape_.c / unit;
+    const std::int64_t last_group = shape_.c % unit;
     // Planes of all images stand behind each other where nothing lies between the images.
-    const bool linear = group_ == 1 && linear_images(arrays_.source_stride) &&
+    const bool linear = unit == 1 && linear_images(arrays_.source_stride) &&
                         linear_images(arrays_.target_stride) &&
                         (!arrays_.index || linear_images(arrays_.index_stride));
     const std::int64_t outer = linear ? 1 : images, inner = linear ? images * planes : planes;
     const std::int64_t most = std::clamp<std::int64_t>(
         kTaskElements / std::max<std::int64_t>(plane_elements(), 1), 1,
         std::max<std::int64_t>(inner * outer / 16, 1));
-    const Split parts(inner, most);
+    const Split parts(inner, turn_ ? up(most, group_) * group_ : most);
     const std::int64_t columns = parts.parts + (last_group > 0);
     const std::int64_t tasks = outer * columns * depths_.parts * rows_.parts;
 
@@ -142,7 +78,7 @@ class Plan {
       const std::int64_t image = task / rows_.parts / depths_.parts / columns;
       const bool tail = column == parts.parts;
       PoolArgs<T> args = tail ? rest : whole;
-      const std::int64_t channel = tail ? planes * group_ : parts.begin(column) * group_;
+      const std::int64_t channel = tail ? planes * unit : parts.begin(column) * unit;
       args.planes = tail ? 1 : parts.size(column);
       args.source += image * arrays_.source_stride.outer + channel * arrays_.source_stride.channel;
       args.target += image * arrays_.target_stride.outer + channel * arrays_.target_stride.channel;
@@ -180,6 +116,27 @@ class Plan {
     if (way_ == PoolWay::boxes) slide_ = false;
   }
 
+  // Small planes without gaps, enough of them to fill most lanes.
+  bool worth_turning() const {
+    const std::int64_t elements = std::max(shape_.inputs(), shape_.outputs());
+    return elements <= kTurnElements && elements > 1 && shape_.c * 4 >= kernels_.lanes * 3 &&
+           flat(arrays_.source_stride, &PoolAxis::sources) &&
+           flat(arrays_.target_stride, &PoolAxis::targets) &&
+           (!arrays_.index || flat(arrays_.index_stride, &PoolAxis::targets));
+  }
+
+  bool flat(const Strides& stride, Index PoolAxis::*size) const {
+    const Index depth = axis_[0].*size, height = axis_[1].*size, width = axis_[2].*size;
+    return (width == 1 || stride.axis[2] == 1) && (height == 1 || stride.axis[1] == width) &&
+           (depth == 1 || stride.axis[0] == height * width);
+  }
+
+  void packed(Strides& stride, std::int64_t height, std::int64_t width) const {
+    stride.axis[2] = kernels_.lanes;
+    stride.axis[1] = width * stride.axis[2];
+    stride.axis[0] = height * stride.axis[1];
+  }
+
   // A window over whole planes without gaps is one over a row.
   void fold_global() {
     if (kind_ == PoolKind::mean_gradient) return;
@@ -204,6 +161,12 @@ class Plan {
   }
 
   void choose_blocks() {
+    if (turn_) {  // whole planes
+      rows_ = Split(axis_[1].targets, axis_[1].targets);
+      depths_ = Split(axis_[0].targets, axis_[0].targets);
+      band_ = slide_ ? axis_[1].targets : std::min<std::int64_t>(axis_[1].targets, 8);
+      return;
+    }
     const std::int64_t row = std::max(line_axis_.sources, axis_[2].targets) * group_;
     std::int64_t rows = kBlockElements / row / std::max<std::int64_t>(axis_[1].stride, 1);
     if (way_ == PoolWay::columns) rows /= span(axis_[0], 1);
@@ -237,9 +200,13 @@ class Plan {
     args.source = arrays_.source;
     args.target = arrays_.target;
     args.index = arrays_.index;
-    args.source_plane = group_ * arrays_.source_stride.channel;
-    args.target_plane = group_ * arrays_.target_stride.channel;
-    args.index_plane = group_ * arrays_.index_stride.channel;
+    args.turn = turn_;
+    args.source_size = axis_[0].sources * axis_[1].sources * axis_[2].sources;
+    args.target_size = shape_.inputs() + shape_.outputs() - args.source_size;
+    const std::int64_t unit = turn_ ? 1 : group_;
+    args.source_plane = unit * arrays_.source_stride.channel;
+    args.target_plane = unit * arrays_.target_stride.channel;
+    args.index_plane = unit * arrays_.index_stride.channel;
     args.band = band_;
     args.divisor[0] = divisor_[0].data();
     args.divisor[1] = divisor_[1].data();
@@ -266,7 +233,10 @@ class Plan {
 
   // Elements of the workspace that the kernel hands out.
   std::int64_t room_of(const PoolArgs<T>& args) const {
-    if (way_ == PoolWay::boxes) return 0;
+    const std::int64_t index_words = kind_ == PoolKind::max_index ? 8 / sizeof(T) : 0;
+    const std::int64_t turned =
+        turn_ ? kernels_.lanes * (args.source_size + args.target_size * (1 + index_words)) : 0;
+    if (way_ == PoolWay::boxes) return turned;
     const auto pitch = [&](std::int64_t n) { return up(n, kernels_.lanes) * kernels_.lanes; };
     const PoolLine& line = args.line;
     const std::int64_t wide = pitch(line.left + line.length + line.right);
@@ -274,11 +244,12 @@ class Plan {
     const std::int64_t rows = span(axis_[1], rows_.largest());
     const std::int64_t suffix =
         slide_ ? std::min<std::int64_t>(axis_[1].kernel, rows) * kernels_.lanes : 0;
-    if (way_ == PoolWay::rows) return (band_ + line.levels + 1) * wide + band_ * row + suffix;
+    if (way_ == PoolWay::rows)
+      return turned + (band_ + line.levels + 1) * wide + band_ * row + suffix;
     const std::int64_t lines = span(axis_[0], depths_.largest()) * rows;
     const std::int64_t results = rows_.largest();
     const std::int64_t arrays = kind_ == PoolKind::max_index ? 2 : 1;
-    return (kPoolRing + 1) * wide +
+    return turned + (kPoolRing + 1) * wide +
            arrays * ((line.levels + 1) * wide + lines * row + results * row + suffix);
   }
 
@@ -294,7 +265,7 @@ class Plan {
   }
 
   std::int64_t plane_elements() const {
-    return std::max(shape_.inputs(), shape_.outputs()) * group_;
+    return std::max(shape_.inputs(), shape_.outputs()) * (turn_ ? 1 : group_);
   }
 
   bool linear_images(const Strides& stride) const {
@@ -310,49 +281,17 @@ class Plan {
   const Kernels<T>& kernels_;
   const PoolShape& shape_;
   const PoolKind kind_;
-  const PoolArrays<T>& arrays_;
+  PoolArrays<T> arrays_;
   const Divisors<T>* divisors_;
   PoolAxis axis_[3], line_axis_;
   PoolWay way_;
-  bool slide_;
+  bool slide_, turn_;
   std::vector<T> divisor_[3];
   std::int64_t group_ = 1, apart_ = 1, band_ = 1;
   Split rows_{1, 1}, depths_{1, 1};
 };
 
-// How many of the taps 0, dilation, 2 * dilation ... lie below `distance`.
-std::int64_t taps_below(std::int64_t distance, const Axis& axis) {
-  if (distance <= 0) return 0;
-  return std::min(axis.kernel, (distance - 1) / axis.dilation + 1);
-}
-
 }  // namespace
-
-template <class T>
-Divisors<T>::Divisors(const PoolShape& shape) {
-  for (int i = 0; i < 3; ++i) {
-    const Axis& axis = shape.axis[i];
-    const bool padded = shape.count_include_pad;
-    const std::int64_t begin = padded ? -axis.pad_before : 0;
-    const std::int64_t end = axis.input + (padded ? axis.pad_after : 0);
-    const bool given = shape.divisor_override != 0;
-    for (std::int64_t o = 0; o < axis.output; ++o) {
-      const std::int64_t start = o * axis.stride - axis.pad_before;
-      const std::int64_t taps = taps_below(end - start, axis) - taps_below(begin - start, axis);
-      // A window without a tap has the sum 0.
-      count[i].push_back(given ? T{1} : static_cast<T>(std::max<std::int64_t>(taps, 1)));
-    }
-    if (given && i == 2)
-      std::fill(count[i].begin(), count[i].end(), static_cast<T>(shape.divisor_override));
-  }
-}
-
-template <class T>
-bool Divisors<T>::uniform() const {
-  return std::all_of(count, count + 3, [](const std::vector<T>& axis) {
-    return std::all_of(axis.begin(), axis.end(), [&](T n) { return n == axis.front(); });
-  });
-}
 
 template <class T>
 void run_pooling(const Kernels<T>& kernels, const PoolShape& shape, PoolKind kind,
@@ -360,8 +299,6 @@ void run_pooling(const Kernels<T>& kernels, const PoolShape& shape, PoolKind kin
   Plan<T>(kernels, shape, kind, arrays, divisors).run();
 }
 
-template struct Divisors<float>;
-template struct Divisors<double>;
 template void run_pooling(const Kernels<float>&, const PoolShape&, PoolKind,
                           const PoolArrays<float>&, const Divisors<float>*);
 template void run_pooling(const Kernels<double>&, const PoolShape&, PoolKind,
