@@ -24,7 +24,7 @@ ELEMENTWISE: dict[str, dict[str, Any]] = {
 SOFTMAX = ("softmax", "log_softmax")
 ELSEWHERE = (  # in the other files of this folder
     *("conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"),
-    *("max_pool2d", "avg_pool2d"),
+    *("max_pool1d", "max_pool2d", "max_pool3d", "avg_pool1d", "avg_pool2d", "avg_pool3d"),
 )
 BY_NAME = ("linear", "pad", "mse_loss", "cross_entropy")
 

@@ -41,11 +41,14 @@ def _conv(problem: ConvProblem) -> tuple[bytes, Array]:
 
 
 def _pool(problem: PoolProblem) -> tuple[bytes, Array]:
+    if problem.indices:
+        raise UnavailableError("ONNX's indices count over the whole batch")
     x, _ = pool_operands(problem)
     attributes: dict[str, Any] = {
-        "kernel_shape": (problem.kernel,) * 2,
-        "strides": (problem.stride,) * 2,
-        "pads": (problem.padding,) * 4,
+        "kernel_shape": (problem.kernel,) * problem.dims,
+        "strides": (problem.stride,) * problem.dims,
+        "pads": (problem.padding,) * (2 * problem.dims),
+        "ceil_mode": int(problem.ceil_mode),
     }
     if problem.kind == "avg":
         attributes["count_include_pad"] = 1

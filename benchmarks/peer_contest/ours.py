@@ -40,17 +40,20 @@ class Plain(Contestant):
         return {"function": lambda: backward(gy, x, w, b, *how, needs=needs)[part]}
 
     def pool(self, problem: PoolProblem) -> dict[str, Call]:
-        name = f"{problem.kind}_pool2d"
+        name = f"{problem.kind}_pool{problem.dims}d"
         window = (problem.kernel, problem.stride, problem.padding)
+        ceil = {"ceil_mode": problem.ceil_mode}
         x, gy = map(self._image, pool_operands(problem))
         forward = _function(name)
+        if problem.indices:
+            return {"function": lambda: forward(x, *window, **ceil, return_indices=True)[1]}
         if not problem.gradient:
-            return {"function": lambda: forward(x, *window)}
+            return {"function": lambda: forward(x, *window, **ceil)}
         backward = _function(f"{name}_backward")
         if problem.kind == "avg":
-            return {"function": lambda: backward(gy, x, *window)}
-        _, indices = forward(x, *window, return_indices=True)
-        return {"function": lambda: backward(gy, x, *window, indices=indices)}
+            return {"function": lambda: backward(gy, x, *window, **ceil)}
+        _, indices = forward(x, *window, **ceil, return_indices=True)
+        return {"function": lambda: backward(gy, x, *window, **ceil, indices=indices)}
 
     def release(self) -> None:
         super().release()

@@ -40,19 +40,28 @@ class Torch(Contestant):
 
     def pool(self, problem: PoolProblem) -> dict[str, Call]:
         x, gy = map(self._tensor, pool_operands(problem))
+        dims, ceil = problem.dims, problem.ceil_mode
         kernel, stride, padding = (
-            (n, n) for n in (problem.kernel, problem.stride, problem.padding)
+            (n,) * dims for n in (problem.kernel, problem.stride, problem.padding)
         )
-        if not problem.gradient:
-            forward = getattr(F, f"{problem.kind}_pool2d")
-            return {"functional": lambda: forward(x, kernel, stride, padding)}
+        forward = getattr(F, f"{problem.kind}_pool{dims}d")
         if problem.kind == "avg":
-            average = aten.avg_pool2d_backward.default
-            rest = (kernel, stride, padding, False, True, None)
+            if not problem.gradient:
+                return {"functional": lambda: forward(x, kernel, stride, padding, ceil)}
+            if dims == 1:
+                raise UnavailableError("PyTorch differentiates a 1-D pooling as a 2-D one")
+            average = getattr(aten, f"avg_pool{dims}d_backward").default
+            rest = (kernel, stride, padding, ceil, True, None)
             return {"aten": lambda: average(gy, x, *rest)}
-        maximum = aten.max_pool2d_with_indices_backward.default
-        _, indices = F.max_pool2d(x, kernel, stride, padding, return_indices=True)
-        window = (kernel, stride, padding, (1, 1), False)
+        window = (kernel, stride, padding, (1,) * dims, ceil)
+        if problem.indices:
+            return {"functional": lambda: forward(x, *window, return_indices=True)[1]}
+        if not problem.gradient:
+            return {"functional": lambda: forward(x, *window)}
+        if dims == 1:
+            raise UnavailableError("PyTorch differentiates a 1-D pooling as a 2-D one")
+        maximum = getattr(aten, f"max_pool{dims}d_with_indices_backward").default
+        _, indices = forward(x, *window, return_indices=True)
         return {"aten": lambda: maximum(gy, x, *window, indices)}
 
     def as_array(self, result: Any) -> Array:

@@ -114,7 +114,9 @@ class ConvProblem:
 
 @dataclass(frozen=True)
 class PoolProblem:
-    """A square maximum ("max") or mean ("avg") pooling of images, or its gradient."""
+    """A maximum ("max") or mean ("avg") pooling with equal sides, or its gradient; or the indices
+    of the maxima, as they come with them.
+    """
 
     name: str
     category: str
@@ -125,9 +127,15 @@ class PoolProblem:
     kernel: int
     stride: int
     padding: int = 0
+    ceil_mode: bool = False
+    indices: bool = False
     gradient: str = ""
     dtype: str = "float32"
     flop = 0
+
+    @property
+    def dims(self) -> int:
+        return len(self.size)
 
     @property
     def input_shape(self) -> Ints:
@@ -135,13 +143,15 @@ class PoolProblem:
 
     @property
     def output_shape(self) -> Ints:
-        size = tuple((n + 2 * self.padding - self.kernel) // self.stride + 1 for n in self.size)
+        up = self.stride - 1 if self.ceil_mode else 0
+        free = tuple(n + 2 * self.padding - self.kernel for n in self.size)
+        size = tuple((n + up) // self.stride + 1 for n in free)
         return (self.batch, self.channels, *size)
 
     @property
     def traffic(self) -> int:
-        """Bytes; the gradient of a maximum reads int64 indices besides."""
-        extra = 8 if self.gradient and self.kind == "max" else 0
+        """Bytes; a maximum with indices writes int64 besides, and its gradient reads them."""
+        extra = 8 if self.indices or (self.gradient and self.kind == "max") else 0
         return 4 * prod(self.input_shape) + (4 + extra) * prod(self.output_shape)
 
     @property
@@ -153,11 +163,12 @@ class PoolProblem:
     def tolerance(self) -> float:
         """A mean of `integers` and of their absolute values is at most LARGEST."""
         eps = float(np.finfo(np.float32).eps)
-        return 0.0 if self.exact else 2 * eps * (self.kernel + 2) * LARGEST
+        return 0.0 if self.exact else 2 * eps * (self.kernel ** (self.dims / 2) + 2) * LARGEST
 
     def __str__(self) -> str:
         text = f"{_times(self.input_shape)} {self.kind} k{self.kernel} s{self.stride}"
-        return text + f" p{self.padding}" * bool(self.padding)
+        text += f" p{self.padding}" * bool(self.padding)
+        return text + " ceil" * self.ceil_mode + " indices" * self.indices
 
 
 Problem = ConvProblem | PoolProblem

@@ -56,7 +56,7 @@ def max_pool2d(
              [13., 15.]]]])
     """
     function = "max_pool2d"
-    nhwc, window = _pool(function, 2, kernel_size, stride, padding, dilation, layout)
+    nhwc, window = window_of(function, 2, kernel_size, stride, padding, dilation, layout)
     return _core.max_pool_forward(
         function, 2, nhwc, as_array(function, "input", input), *window, bool(ceil_mode),
         bool(return_indices), out,
@@ -98,7 +98,7 @@ def max_pool2d_backward(
         As `max_pool2d`, and if an index lies outside the plane.
     """
     function = "max_pool2d_backward"
-    nhwc, window = _pool(function, 2, kernel_size, stride, padding, dilation, layout)
+    nhwc, window = window_of(function, 2, kernel_size, stride, padding, dilation, layout)
     return _core.max_pool_backward(
         function, 2, nhwc, as_array(function, "grad_output", grad_output),
         as_array(function, "input", input), *window, bool(ceil_mode),
@@ -155,10 +155,10 @@ def avg_pool2d(
              [10.5, 12.5]]]])
     """
     function = "avg_pool2d"
-    nhwc, window = _pool(function, 2, kernel_size, stride, padding, dilation, layout)
+    nhwc, window = window_of(function, 2, kernel_size, stride, padding, dilation, layout)
     return _core.avg_pool_forward(
         function, 2, nhwc, as_array(function, "input", input), *window, bool(ceil_mode),
-        bool(count_include_pad), _divisor(function, divisor_override), out,
+        bool(count_include_pad), divisor_of(function, divisor_override), out,
     )  # fmt: skip
 
 
@@ -194,15 +194,15 @@ layout
         As `avg_pool2d`.
     """
     function = "avg_pool2d_backward"
-    nhwc, window = _pool(function, 2, kernel_size, stride, padding, dilation, layout)
+    nhwc, window = window_of(function, 2, kernel_size, stride, padding, dilation, layout)
     return _core.avg_pool_backward(
         function, 2, nhwc, as_array(function, "grad_output", grad_output),
         as_array(function, "input", input), *window, bool(ceil_mode), bool(count_include_pad),
-        _divisor(function, divisor_override),
+        divisor_of(function, divisor_override),
     )  # fmt: skip
 
 
-def _pool(
+def window_of(
     function: str,
     dims: int,
     kernel_size: Ints,
@@ -222,5 +222,6 @@ def _pool(
     return nhwc, (kernel_size, stride, padding, dilation)
 
 
-def _divisor(function: str, divisor: int | None) -> int | None:
+def divisor_of(function: str, divisor: int | None) -> int | None:
+    """What the compiled module reads as a divisor."""
     return None if divisor is None else as_int(function, "divisor_override", divisor)

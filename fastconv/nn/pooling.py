@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from .. import functional as F
 from ..functional._coerce import Array, Ints, Padding
@@ -49,23 +49,45 @@ class MaxPool2d(UnaryModule):
 
     def forward(self, input: Any) -> Any:
         """The maxima, or (maxima, indices)."""
+        pool = getattr(F, self.function)
         if not (self.training or self.return_indices):
-            return F.max_pool2d(input, **self._settings())
-        output, indices = F.max_pool2d(input, **self._settings(), return_indices=True)
+            return pool(input, **self._settings())
+        output, indices = pool(input, **self._settings(), return_indices=True)
         self._keep(input, indices)
         return (output, indices) if self.return_indices else output
 
     def backward(self, grad_output: Any) -> Array:
         """The input's gradient: each window's goes to its maximum."""
         input, indices = self._kept()
-        gradient: Array = F.max_pool2d_backward(
-            grad_output, input, **self._settings(), indices=indices
-        )
+        backward = getattr(F, f"{self.function}_backward")
+        gradient: Array = backward(grad_output, input, **self._settings(), indices=indices)
         return gradient
 
     def extra_repr(self) -> str:
         """Torch's words for max pooling."""
         return ", ".join(f"{name}={value}" for name, value in self._settings().items())
+
+
+class MaxPool1d(MaxPool2d):
+    """The largest value of every window of (N, C, L) or (C, L); see `MaxPool2d`.
+
+    >>> import fastconv.nn as nn
+    >>> nn.MaxPool1d(3, stride=2)
+    MaxPool1d(kernel_size=3, stride=2, padding=0, dilation=1, ceil_mode=False)
+    """
+
+    function = "max_pool1d"
+
+
+class MaxPool3d(MaxPool2d):
+    """The largest value of every window of (N, C, D, H, W) or (C, D, H, W); see `MaxPool2d`.
+
+    >>> import fastconv.nn as nn
+    >>> nn.MaxPool3d(2)
+    MaxPool3d(kernel_size=2, stride=2, padding=0, dilation=1, ceil_mode=False)
+    """
+
+    function = "max_pool3d"
 
 
 class AvgPool2d(UnaryModule):
@@ -90,7 +112,7 @@ class AvgPool2d(UnaryModule):
     """
 
     function = "avg_pool2d"
-    settings = (
+    settings: ClassVar[tuple[str, ...]] = (
         "kernel_size",
         "stride",
         "padding",
@@ -118,3 +140,36 @@ class AvgPool2d(UnaryModule):
     def extra_repr(self) -> str:
         """Torch's words for average pooling."""
         return f"kernel_size={self.kernel_size}, stride={self.stride}, padding={self.padding}"
+
+
+class AvgPool3d(AvgPool2d):
+    """The mean of every window of (N, C, D, H, W) or (C, D, H, W); see `AvgPool2d`.
+
+    >>> import fastconv.nn as nn
+    >>> nn.AvgPool3d(2)
+    AvgPool3d(kernel_size=2, stride=2, padding=0)
+    """
+
+    function = "avg_pool3d"
+
+
+class AvgPool1d(AvgPool2d):
+    """The mean of every window of (N, C, L) or (C, L); see `AvgPool2d`.
+
+    >>> import fastconv.nn as nn
+    >>> nn.AvgPool1d(2)
+    AvgPool1d(kernel_size=2, stride=2, padding=0)
+    """
+
+    function = "avg_pool1d"
+    settings = AvgPool2d.settings[:-1]
+
+    def __init__(
+        self,
+        kernel_size: Ints,
+        stride: Ints | None = None,
+        padding: Padding = 0,
+        ceil_mode: bool = False,
+        count_include_pad: bool = True,
+    ) -> None:
+        super().__init__(kernel_size, stride, padding, ceil_mode, count_include_pad)

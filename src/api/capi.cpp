@@ -147,7 +147,7 @@ void execute(const fastconv_plan& plan, const PoolShape& shape, const Kernels<T>
   }
   const T* grad_output = read<T>("grad_output", b.grad_output);
   T* grad_input = write<T>("grad_input", b.grad_input);
-  if (!shape.max) return avg_pool_backward(shape, grad_output, grad_input);
+  if (!shape.max) return avg_pool_backward(kernels, shape, grad_output, grad_input);
   const auto* indices = read<std::int64_t>("indices", b.indices);
   if (!max_pool_backward(shape, grad_output, indices, grad_input))
     invalid("indices has an element outside the plane (wanted 0 to " +

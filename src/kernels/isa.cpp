@@ -94,8 +94,10 @@ constexpr Kernels<T> make_kernels() {
   kernels.peak = peak<T>;
   kernels.peak_step = kPeakSums;
   kernels.transpose = transpose<T>;
-  kernels.max = max<T>;
-  kernels.add = add<T>;
+  kernels.pool_max = pool_max<T>;
+  kernels.pool_max_index = pool_max_index<T>;
+  kernels.pool_mean = pool_mean<T>;
+  kernels.pool_mean_gradient = pool_mean_gradient<T>;
   kernels.pack = pack<T>;
   kernels.store = store_sums<T>;
   kernels.total = total<T>;

@@ -31,6 +31,7 @@
 #define FASTCONV_KEEP(vector)
 #endif
 #define FASTCONV_INLINE inline __attribute__((always_inline))
+#define FASTCONV_LAMBDA __attribute__((always_inline))  // between a lambda's parameters and body
 
 namespace fastconv::FASTCONV_ISA {
 namespace {
@@ -64,6 +65,14 @@ struct MaskOf<float> {
 };
 template <>
 struct MaskOf<double> {
+  using type = std::int64_t;
+};
+template <>
+struct MaskOf<std::int32_t> {
+  using type = std::int32_t;
+};
+template <>
+struct MaskOf<std::int64_t> {
   using type = std::int64_t;
 };
 template <class T>
@@ -178,6 +187,47 @@ FASTCONV_INLINE Part<T, N> load_even(const T* source) {
   FASTCONV_UNROLL
   for (Index i = 0; i < N; ++i) lane[i] = static_cast<Mask<T>>(i < N / 2 ? 2 * i : 2 * i + 1);
   return shuffle<T, N>(first, last, lane);
+}
+
+// The 2 N elements from `source` on, dealt out in turns.
+template <class T, Index N>
+FASTCONV_INLINE void load_pairs(const T* source, Part<T, N>& first, Part<T, N>& second) {
+  const Part<T, N> low = load<T, N>(source), high = load<T, N>(source + N);
+  Part<Mask<T>, N> lane;
+  FASTCONV_UNROLL
+  for (Index i = 0; i < N; ++i) lane[i] = static_cast<Mask<T>>(2 * i);
+  first = shuffle<T, N>(low, high, lane);
+  second = shuffle<T, N>(low, high, lane + 1);
+}
+
+// The lanes of `vector` at every second element of 2 N, zeros between.
+template <class T, Index N>
+FASTCONV_INLINE void store_apart(T* target, Part<T, N> vector) {
+  Part<Mask<T>, N> lane;
+  FASTCONV_UNROLL
+  for (Index i = 0; i < N; ++i) lane[i] = static_cast<Mask<T>>(i % 2 ? N : i / 2);
+  store(target, shuffle<T, N>(vector, Part<T, N>{}, lane));
+  FASTCONV_UNROLL
+  for (Index i = 0; i < N; ++i) lane[i] = static_cast<Mask<T>>((i + N) % 2 ? N : (i + N) / 2);
+  store(target + N, shuffle<T, N>(vector, Part<T, N>{}, lane));
+}
+
+// The larger lanes of the two, NaN where either is NaN.
+template <class T, Index N = kLanes<T>>
+FASTCONV_INLINE Part<T, N> maximum(Part<T, N> a, Part<T, N> b) {
+#if defined(__AVX512F__)
+  if constexpr (N == kLanes<T> && sizeof(T) == 4) {
+    const auto x = reinterpret_cast<__m512>(a), y = reinterpret_cast<__m512>(b);
+    return reinterpret_cast<Part<T, N>>(
+        _mm512_mask_max_ps(x, _mm512_cmp_ps_mask(x, x, _CMP_ORD_Q), x, y));
+  } else if constexpr (N == kLanes<T>) {
+    const auto x = reinterpret_cast<__m512d>(a), y = reinterpret_cast<__m512d>(b);
+    return reinterpret_cast<Part<T, N>>(
+        _mm512_mask_max_pd(x, _mm512_cmp_pd_mask(x, x, _CMP_ORD_Q), x, y));
+  }
+#endif
+  const Part<T, N> larger = a > b ? a : b;
+  return a == a ? larger : a;
 }
 
 // Calls body(N, i), N a constant, so that the ranges of N lanes from i on cover [0, count) and

@@ -8,9 +8,9 @@
 #include <cstdint>
 #include <type_traits>
 
-namespace fastconv {
+#include "kernels/pool_args.hpp"
 
-using Index = std::ptrdiff_t;
+namespace fastconv {
 
 constexpr int kMaxTileRows = 8;     // MR: output channels of a register tile
 constexpr int kMaxTileVectors = 8;  // NV: vectors of pixels of a register tile
@@ -223,18 +223,6 @@ struct StoreChannelsArgs {
   Index phases = 1, phase_step = 0;
 };
 
-// best[q] = the maximum of strip[offset[t] + q] over t; tap[q] = the t it came from, or -1.
-template <class T>
-struct MaxArgs {
-  using Tap = std::conditional_t<sizeof(T) == 4, std::int32_t, std::int64_t>;
-  const T* strip;
-  const Index* offset;
-  Index taps;
-  Index pixels;
-  T* best;
-  Tap* tap;  // or null
-};
-
 template <class T>
 struct Kernels {
   Index lanes;                       // of a vector
@@ -261,9 +249,10 @@ struct Kernels {
   void (*dot[kMaxDotRows + 1][kMaxDotColumns + 1])(const DotArgs<T>&);
   void (*outer[kMaxOuterRows + 1][kMaxOuterVectors + 1])(const OuterArgs<T>&);
   void (*transpose)(const TransposeArgs<T>&);
-  void (*max)(const MaxArgs<T>&);
-  // sum(q) = sum over t of strip[offset[t] + q]
-  void (*add)(const T* strip, const Index* offset, Index taps, Index pixels, T* sum);
+  void (*pool_max)(const PoolArgs<T>&);
+  void (*pool_max_index)(const PoolArgs<T>&);
+  void (*pool_mean)(const PoolArgs<T>&);
+  void (*pool_mean_gradient)(const PoolArgs<T>&);
   void (*pack)(const PackArgs<T>&);
   void (*store)(const StoreArgs<T>&);
   // The sum of rows x columns elements.

@@ -19,6 +19,7 @@ bool max_pool_backward(const PoolShape& shape, const T* grad_output, const std::
 template <class T>
 void avg_pool_forward(const Kernels<T>& kernels, const PoolShape& shape, const T* input, T* output);
 template <class T>
-void avg_pool_backward(const PoolShape& shape, const T* grad_output, T* grad_input);
+void avg_pool_backward(const Kernels<T>& kernels, const PoolShape& shape, const T* grad_output,
+                       T* grad_input);
 
 }  // namespace fastconv

@@ -1,0 +1,276 @@
+// Windows along the axes whose neighbours stand a stride apart: each lane is a window of its own.
+//
+// A box of sources is folded as it is; long windows along one axis by van Herk's method, which adds
+// as well as it takes maxima: the axis is cut into blocks as long as a window, and a window is a
+// suffix of one block and a prefix of the next (M. van Herk, Pattern Recognition Letters 13, 1992).
+#pragma once
+
+#include "kernels/pool_args.hpp"
+#include "kernels/pool_op.hpp"
+
+namespace fastconv::FASTCONV_ISA {
+namespace {
+
+// The sources of a target: `count` of them from `first` on, `step` apart.
+struct Reach {
+  Index first, count, step;
+};
+
+FASTCONV_INLINE Index ceil_div(Index a, Index b) { return a <= 0 ? 0 : (a - 1) / b + 1; }
+
+inline Reach reach(const PoolAxis& axis, Index target) {
+  const Index start = target * axis.stride - axis.pad;
+  if (axis.spread == 1 && axis.dilation == 1) {
+    const Index first = start < 0 ? 0 : start, end = start + axis.kernel;
+    const Index count = (end < axis.sources ? end : axis.sources) - first;
+    return {first, count < 0 ? 0 : count, 1};
+  }
+  if (axis.spread == 1) {
+    const Index tap = start < 0 ? (-start - 1) / axis.dilation + 1 : 0;
+    const Index first = start + tap * axis.dilation;
+    if (tap >= axis.kernel || first >= axis.sources) return {0, 0, 1};
+    const Index rest = (axis.sources - 1 - first) / axis.dilation + 1;
+    return {first, axis.kernel - tap < rest ? axis.kernel - tap : rest, axis.dilation};
+  }
+  // Sources at distance * dilation from the start: the first by trial, the others a step apart.
+  Index step = 1;
+  while (step < axis.sources && step * axis.spread % axis.dilation != 0) ++step;
+  const Index tap_step = step * axis.spread / axis.dilation;
+  for (Index i = ceil_div(start, axis.spread), end = i + step; i < end && i < axis.sources; ++i) {
+    const Index distance = i * axis.spread - start;
+    if (distance % axis.dilation != 0) continue;
+    const Index taps = axis.kernel - distance / axis.dilation;
+    if (taps <= 0) break;
+    const Index rest = (axis.sources - 1 - i) / step + 1;
+    const Index most = tap_step ? (taps - 1) / tap_step + 1 : rest;
+    return {i, most < rest ? most : rest, step};
+  }
+  return {0, 0, 1};
+}
+
+// A box of sources: how many along each axis, how far apart, and how far their places.
+struct Box {
+  Index count[3], stride[3], place[3];
+  Index total() const { return count[0] * count[1] * count[2]; }
+};
+
+// Every row of a box is joined by itself first: a sum of many is then one of partial sums.
+template <class Op, Index N, Index U>
+FASTCONV_INLINE void fold_box(const Box& box, typename Op::Source source, Index place,
+                              typename Op::template Item<N> (&all)[U]) {
+  const auto row = [&](Index z, Index y, typename Op::template Item<N>(&line)[U]) FASTCONV_LAMBDA {
+    typename Op::Source from = source + (z * box.stride[0] + y * box.stride[1]);
+    Index at = place + z * box.place[0] + y * box.place[1];
+    FASTCONV_UNROLL
+    for (Index u = 0; u < U; ++u) line[u] = Op::template load<N>(from + u * N, at);
+    for (Index x = 1; x < box.count[2]; ++x) {
+      from = from + box.stride[2];
+      at += box.place[2];
+      FASTCONV_UNROLL
+      for (Index u = 0; u < U; ++u)
+        line[u] = Op::template join<N>(line[u], Op::template load<N>(from + u * N, at));
+    }
+  };
+  row(0, 0, all);
+  typename Op::template Item<N> line[U];
+  for (Index z = 0; z < box.count[0]; ++z)
+    for (Index y = z == 0 ? 1 : 0; y < box.count[1]; ++y) {
+      row(z, y, line);
+      FASTCONV_UNROLL
+      for (Index u = 0; u < U; ++u) all[u] = Op::template join<N>(all[u], line[u]);
+    }
+}
+
+// Calls body(N, U, i) so that ranges of U times N lanes cover [0, count) as `cover` does.
+template <class T, Index U, class Body>
+FASTCONV_INLINE void cover_wide(Index count, const Body& body) {
+  constexpr Index N = kLanes<T>;
+  Index i = 0;
+  for (; i + U * N <= count; i += U * N)
+    body(std::integral_constant<Index, N>{}, std::integral_constant<Index, U>{}, i);
+  if (i < count && count > N && count - i < N) {
+    body(std::integral_constant<Index, N>{}, std::integral_constant<Index, 1>{}, count - N);
+  } else {
+    cover<T>(count - i, [&](auto lanes, Index j) FASTCONV_LAMBDA {
+      body(lanes, std::integral_constant<Index, 1>{}, i + j);
+    });
+  }
+}
+
+// Calls finish(N, i, item) with the box of each element i of `count` side by side: many at a time,
+// so that a source far from the last one is worth its way.
+template <class Op, class Finish>
+FASTCONV_INLINE void fold(const Box& box, typename Op::Source source, Index place, Index count,
+                          const Finish& finish) {
+  cover_wide<typename Op::Element, kRegisters / 8>(
+      count, [&](auto lanes, auto unroll, Index i) FASTCONV_LAMBDA {
+        constexpr Index N = decltype(lanes)::value, U = decltype(unroll)::value;
+        typename Op::template Item<N> all[U];
+        fold_box<Op, N, U>(box, source + i, place, all);
+        FASTCONV_UNROLL
+        for (Index u = 0; u < U; ++u) finish(lanes, i + u * N, all[u]);
+      });
+}
+
+// Rows of equal boxes, one below the other.
+template <class Op>
+struct FoldRows {
+  Box box;
+  typename Op::Source source;
+  Index source_step;
+  typename Op::Target target;
+  Index target_step, rows, count;
+
+  void operator()() const {
+    if (box.count[0] == 1 && box.count[2] == 1) {
+      if (box.count[1] == 1) return few<1>();
+      if (box.count[1] == 2) return few<2>();
+      if (box.count[1] == 3) return few<3>();
+    }
+    const Box own = box;
+    typename Op::Source from = source;
+    typename Op::Target to = target;
+    for (Index r = 0; r < rows; ++r, from = from + source_step, to = to + target_step)
+      fold<Op>(own, from, 0, count, [&](auto lanes, Index i, auto item) FASTCONV_LAMBDA {
+        Op::template store<decltype(lanes)::value>(to + i, item);
+      });
+  }
+
+ private:
+  // Windows of two and three. Down a strip of columns, a row that two windows share is loaded once.
+  template <Index Taps>
+  void few() const {
+    if (Taps == 3 && source_step == box.stride[1]) return shared<1>();
+    if (Taps == 3 && source_step == 2 * box.stride[1]) return shared<2>();
+    apart<Taps>();
+  }
+
+  // Three rows a window, the next one `Step` rows below.
+  template <Index Step>
+  __attribute__((noinline)) void shared() const {
+    const Index step = box.stride[1], place = box.place[1], to_step = target_step, all = rows;
+    cover_wide<typename Op::Element, 2>(
+        count, [&](auto lanes, auto unroll, Index i) FASTCONV_LAMBDA {
+          constexpr Index N = decltype(lanes)::value, U = decltype(unroll)::value;
+          typename Op::template Item<N> row[3][U];
+          typename Op::Source from = source + i;
+          typename Op::Target to = target + i;
+          const auto load = [&](Index r, Index u) FASTCONV_LAMBDA {
+            return Op::template load<N>(from + (r * step + u * N), r * place);
+          };
+          FASTCONV_UNROLL
+          for (Index u = 0; u < U; ++u) {
+            row[0][u] = load(0, u);
+            row[1][u] = load(1, u);
+          }
+          for (Index r = 0; r < all; ++r) {
+            FASTCONV_UNROLL
+            for (Index u = 0; u < U; ++u) {
+              if (Step == 2 && r > 0) row[1][u] = load(1, u);
+              row[2][u] = load(2, u);
+              const auto two = Op::template join<N>(row[0][u], row[1][u]);
+              Op::template store<N>(to + u * N, Op::template join<N>(two, row[2][u]));
+              row[0][u] = Op::template lower<N>(row[Step][u], Step * place);
+              if (Step == 1) row[1][u] = Op::template lower<N>(row[2][u], place);
+            }
+            from = from + Step * step;
+            to = to + to_step;
+          }
+        });
+  }
+
+  template <Index Taps>
+  __attribute__((noinline)) void apart() const {
+    typename Op::Source from = source;
+    typename Op::Target to = target;
+    const Index length = count, step = box.stride[1], place = box.place[1];
+    for (Index r = rows; r > 0; --r, from = from + source_step, to = to + target_step)
+      cover_wide<typename Op::Element, 2>(
+          length, [&](auto lanes, auto unroll, Index i) FASTCONV_LAMBDA {
+            constexpr Index N = decltype(lanes)::value, U = decltype(unroll)::value;
+            FASTCONV_UNROLL
+            for (Index u = 0; u < U; ++u) {
+              auto all = Op::template load<N>(from + (i + u * N), 0);
+              FASTCONV_UNROLL
+              for (Index t = 1; t < Taps; ++t)
+                all = Op::template join<N>(
+                    all, Op::template load<N>(from + (i + u * N + t * step), t * place));
+              Op::template store<N>(to + (i + u * N), all);
+            }
+          });
+  }
+};
+
+// Targets [begin, end) of `axis`, whose dilation and spread are 1, of columns side by side. Row r
+// of the sources stands at source + r * source_step, its places count place_step a row; `suffix`
+// holds vectors as many as the kernel or the sources, whichever is less.
+template <class Op>
+struct Slide {
+  const PoolAxis& axis;
+  Index begin, end;
+  typename Op::Source source;
+  Index source_step, place_step;
+  typename Op::Target target;  // of target `begin`
+  Index target_step;
+  typename Op::Target suffix;
+
+  template <Index N>
+  FASTCONV_INLINE void strip(Index column) const {
+    const auto load = [&](Index row) FASTCONV_LAMBDA {
+      return Op::template load<N>(source + (row * source_step + column), row * place_step);
+    };
+    const auto store = [&](Index o, typename Op::template Item<N> item) FASTCONV_LAMBDA {
+      Op::template store<N>(target + ((o - begin) * target_step + column), item);
+    };
+    const auto low = [&](Index o) FASTCONV_LAMBDA {
+      const Index start = o * axis.stride - axis.pad;
+      return start < 0 ? 0 : start;
+    };
+    const auto high = [&](Index o) FASTCONV_LAMBDA {
+      const Index last = o * axis.stride - axis.pad + axis.kernel - 1;
+      return last < axis.sources ? last : axis.sources - 1;
+    };
+    const Index first = low(begin), last = high(end - 1);
+    Index o = begin;
+    for (Index block = first; block <= last; block += axis.kernel) {
+      const Index behind = block + axis.kernel <= last ? block + axis.kernel : last + 1;
+      auto prefix = load(block);
+      Index next_high = high(o);
+      for (Index row = block;;) {
+        while (next_high == row && low(o) <= block) {
+          const Index start = low(o);
+          store(o, start == block
+                       ? prefix
+                       : Op::template join<N>(
+                             Op::template load<N>(
+                                 suffix + (start - block + axis.kernel) * N, 0),
+                             prefix));
+          if (++o == end) return;
+          next_high = high(o);
+        }
+        if (++row == behind) break;
+        prefix = Op::template join<N>(prefix, load(row));
+      }
+      auto all = load(behind - 1);
+      Op::template store<N>(suffix + (behind - 1 - block) * N, all);
+      for (Index row = behind - 2; row >= block; --row) {
+        all = Op::template join<N>(load(row), all);
+        Op::template store<N>(suffix + (row - block) * N, all);
+      }
+      // What ends with the sources and starts behind the block's first.
+      for (; high(o) == behind - 1 && low(o) > block; next_high = high(o)) {
+        store(o, Op::template load<N>(suffix + (low(o) - block) * N, 0));
+        if (++o == end) return;
+      }
+    }
+  }
+
+  FASTCONV_INLINE void operator()(Index columns) const {
+    cover<typename Op::Element>(columns, [&](auto lanes, Index column) FASTCONV_LAMBDA {
+      strip<decltype(lanes)::value>(column);
+    });
+  }
+};
+
+}  // namespace
+}  // namespace fastconv::FASTCONV_ISA

@@ -1,0 +1,88 @@
+// What the ways of pooling share of rows: their sources, their memory, what is stored of them.
+#pragma once
+
+#include "kernels/pool_line.hpp"
+
+namespace fastconv::FASTCONV_ISA {
+namespace {
+
+template <class T>
+FASTCONV_INLINE void fill_run(T* target, Index count, T value) {
+  for (Index i = 0; i < count; ++i) target[i] = value;
+}
+
+// index[i] = base + place[i]
+template <class T, Index N>
+FASTCONV_INLINE void store_index(std::int64_t* index, std::int64_t base,
+                                 Part<Mask<T>, N> place) {
+  Mask<T> lane[N];
+  store(lane, place);
+  FASTCONV_UNROLL
+  for (Index i = 0; i < N; ++i) index[i] = base + lane[i];
+}
+
+// A row of results into memory where groups may stand apart.
+template <class V>
+FASTCONV_INLINE void spread_row(const V* row, Index pixels, Index group, V* target, Index step) {
+  if (step == group) {
+    for (Index i = 0; i < pixels * group; ++i) target[i] = row[i];
+    return;
+  }
+  for (Index o = 0; o < pixels; ++o)
+    for (Index i = 0; i < group; ++i) target[o * step + i] = row[o * group + i];
+}
+
+// Rows of the source that targets [begin, begin + count) take.
+struct Span {
+  Index begin, end;
+  Index size() const { return end - begin; }
+  Span(const PoolAxis& axis, Index first, Index count) {
+    const Index low = first * axis.stride - axis.pad;
+    const Index high = (first + count - 1) * axis.stride - axis.pad +
+                       (axis.kernel - 1) * axis.dilation;
+    begin = ceil_div(low, axis.spread);
+    end = high < 0 ? 0 : high / axis.spread + 1;
+    if (end > axis.sources) end = axis.sources;
+    if (begin > end) begin = end;
+  }
+};
+
+// Whether target j takes source j * stride and no other.
+FASTCONV_INLINE bool one_each(const PoolAxis& axis) {
+  return axis.kernel == 1 && axis.pad == 0 && axis.spread == 1 &&
+         (axis.targets - 1) * axis.stride < axis.sources;
+}
+
+template <class T>
+FASTCONV_INLINE Index pitch_of(Index elements) {
+  return (elements + kLanes<T> - 1) / kLanes<T> * kLanes<T>;
+}
+
+// What becomes of a row of joined windows.
+template <class Op>
+struct StoreRows {
+  typename Op::Target target;
+  Index step;
+  FASTCONV_INLINE StoreRows row(Index r) const { return {target + r * step, step}; }
+  template <class Lanes, class Item>
+  FASTCONV_INLINE void operator()(Lanes, Index i, Item item) const {
+    Op::template store<Lanes::value>(target + i, item);
+  }
+};
+template <class T>
+struct StoreMeans {
+  T* target;
+  Index step;
+  const T *columns, *rows;  // divisors
+  T divisor;                // of the depth; of a row, the product of both
+  FASTCONV_INLINE StoreMeans row(Index r) const {
+    return {target + r * step, step, columns, rows, divisor * rows[r]};
+  }
+  template <class Lanes, class Item>
+  FASTCONV_INLINE void operator()(Lanes, Index i, Item item) const {
+    store(target + i, item / (load<T, Lanes::value>(columns + i) * divisor));
+  }
+};
+
+}  // namespace
+}  // namespace fastconv::FASTCONV_ISA

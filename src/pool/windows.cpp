@@ -1,0 +1,307 @@
+#include "pool/windows.hpp"
+
+#include <algorithm>
+
+#include "pool/axes.hpp"
+#include "runtime/split.hpp"
+
+namespace fastconv {
+namespace {
+
+// Elements of a block of rows, and of a task of small planes: a block's rows stay in the
+// second-level cache between the stages, and a task costs far more than handing it out.
+constexpr std::int64_t kBlockElements = 16384, kTaskElements = 8192;
+// Lines between the stages of `rows`, in bytes: they stay in the first-level cache.
+constexpr std::int64_t kBandBytes = 8192;
+// Of a plane that is turned, so that as many planes as lanes stay in the second-level cache.
+constexpr std::int64_t kTurnElements = 4096;
+
+template <class T>
+class Plan {
+ public:
+  Plan(const Kernels<T>& kernels, const PoolShape& shape, PoolKind kind,
+       const PoolArrays<T>& arrays, const Divisors<T>* divisors)
+      : kernels_(kernels), shape_(shape), kind_(kind), arrays_(arrays), divisors_(divisors) {
+    const bool gradient = kind == PoolKind::mean_gradient;
+    for (int i = 0; i < 3; ++i) {
+      axis_[i] = trimmed(shape.axis[i]);
+      if (gradient) axis_[i] = reversed(axis_[i]);
+    }
+    const bool channels_last =
+        shape.c > 1 && arrays.source_stride.channel == 1 && arrays.target_stride.channel == 1 &&
+        (!arrays.index || arrays.index_stride.channel == 1);
+    turn_ = !channels_last && worth_turning();
+    if (turn_) {
+      packed(arrays_.source_stride, axis_[1].sources, axis_[2].sources);
+      packed(arrays_.target_stride, axis_[1].targets, axis_[2].targets);
+      packed(arrays_.index_stride, axis_[1].targets, axis_[2].targets);
+    }
+    choose_way(channels_last || turn_);
+    if (!channels_last && !turn_) fold_global();
+    line_axis_ = axis_[2];
+    if (gradient && way_ == PoolWay::columns) {
+      apart_ = axis_[2].spread;
+      line_axis_.sources = (axis_[2].sources - 1) * apart_ + 1;
+      line_axis_.spread = 1;
+    }
+    if (channels_last) group_ = way_ == PoolWay::boxes ? shape.c : chunk();
+    if (turn_) group_ = kernels.lanes;
+    choose_divisors();
+    choose_blocks();
+  }
+
+  void run() const {
+    const std::int64_t unit = turn_ ? 1 : group_;  // channels that a kernel counts as a plane
+    const std::int64_t images = shape_.n, planes = shape_.c / unit;
+    const std::int64_t last_group = shape_.c % unit;
+    // Planes of all images stand behind each other where nothing lies between the images.
+    const bool linear = unit == 1 && linear_images(arrays_.source_stride) &&
+                        linear_images(arrays_.target_stride) &&
+                        (!arrays_.index || linear_images(arrays_.index_stride));
+    const std::int64_t outer = linear ? 1 : images, inner = linear ? images * planes : planes;
+    const std::int64_t most = std::clamp<std::int64_t>(
+        kTaskElements / std::max<std::int64_t>(plane_elements(), 1), 1,
+        std::max<std::int64_t>(inner * outer / 16, 1));
+    const Split parts(inner, turn_ ? up(most, group_) * group_ : most);
+    const std::int64_t columns = parts.parts + (last_group > 0);
+    const std::int64_t tasks = outer * columns * depths_.parts * rows_.parts;
+
+    const std::vector<T> divisor = expanded(group_), last_divisor = expanded(last_group);
+    const PoolArgs<T> whole = arguments(group_, divisor);
+    const PoolArgs<T> rest = last_group ? arguments(last_group, last_divisor) : whole;
+    const std::int64_t room = std::max(room_of(whole), room_of(rest));
+    const int threads = threads_for(tasks, work());
+    const Buffer<T> workspace(static_cast<std::size_t>(threads * room));
+    parallel_for(tasks, threads, [&](std::int64_t task, int thread) {
+      const std::int64_t row = task % rows_.parts, depth = task / rows_.parts % depths_.parts;
+      const std::int64_t column = task / rows_.parts / depths_.parts % columns;
+      const std::int64_t image = task / rows_.parts / depths_.parts / columns;
+      const bool tail = column == parts.parts;
+      PoolArgs<T> args = tail ? rest : whole;
+      const std::int64_t channel = tail ? planes * unit : parts.begin(column) * unit;
+      args.planes = tail ? 1 : parts.size(column);
+      args.source += image * arrays_.source_stride.outer + channel * arrays_.source_stride.channel;
+      args.target += image * arrays_.target_stride.outer + channel * arrays_.target_stride.channel;
+      if (args.index)
+        args.index += image * arrays_.index_stride.outer + channel * arrays_.index_stride.channel;
+      args.depth = depths_.begin(depth);
+      args.depths = depths_.size(depth);
+      args.row = rows_.begin(row);
+      args.rows = rows_.size(row);
+      args.workspace = workspace.data() + thread * room;
+      kernel()(args);
+    });
+  }
+
+ private:
+  // Boxes cost a step for each of a window's taps; the other ways one for each tap along each axis,
+  // where those of the height meet all columns, and the line between them.
+  void choose_way(bool channels_last) {
+    const PoolAxis &d = axis_[0], &h = axis_[1], &w = axis_[2];
+    slide_ = d.kernel == 1 && d.pad == 0 && (d.targets - 1) * d.stride < d.sources && h.dilation == 1 && h.spread == 1 &&
+             h.kernel > 3 * h.stride + 3 && (kind_ != PoolKind::mean_gradient || h.stride == 1);
+    way_ = kind_ == PoolKind::max || kind_ == PoolKind::mean ? PoolWay::rows : PoolWay::columns;
+    if (!channels_last) return;
+    const auto taps = [](const PoolAxis& axis) {
+      return static_cast<double>(up(std::min(axis.kernel, axis.sources), axis.spread));
+    };
+    const double box = taps(d) * taps(h) * taps(w);
+    const double across = static_cast<double>(w.sources) / static_cast<double>(w.targets);
+    const double apart =
+        way_ == PoolWay::rows
+            ? across * (slide_ ? 4.0 * static_cast<double>(h.stride) : taps(d) * taps(h))
+            : taps(d) * (slide_ ? 4 : taps(h));
+    const bool uniform = kind_ != PoolKind::mean_gradient || divisors_->uniform();
+    if (uniform && box <= 1.5 * (apart + taps(w)) + 4) way_ = PoolWay::boxes;
+    if (way_ == PoolWay::boxes) slide_ = false;
+  }
+
+  // Small planes without gaps, enough of them to fill most lanes.
+  bool worth_turning() const {
+    const std::int64_t elements = std::max(shape_.inputs(), shape_.outputs());
+    return elements <= kTurnElements && elements > 1 && shape_.c * 4 >= kernels_.lanes * 3 &&
+           flat(arrays_.source_stride, &PoolAxis::sources) &&
+           flat(arrays_.target_stride, &PoolAxis::targets) &&
+           (!arrays_.index || flat(arrays_.index_stride, &PoolAxis::targets));
+  }
+
+  bool flat(const Strides& stride, Index PoolAxis::*size) const {
+    const Index depth = axis_[0].*size, height = axis_[1].*size, width = axis_[2].*size;
+    return (width == 1 || stride.axis[2] == 1) && (height == 1 || stride.axis[1] == width) &&
+           (depth == 1 || stride.axis[0] == height * width);
+  }
+
+  void packed(Strides& stride, std::int64_t height, std::int64_t width) const {
+    stride.axis[2] = kernels_.lanes;
+    stride.axis[1] = width * stride.axis[2];
+    stride.axis[0] = height * stride.axis[1];
+  }
+
+  // A window over whole planes without gaps is one over a row.
+  void fold_global() {
+    if (kind_ == PoolKind::mean_gradient) return;
+    for (int i = 1; i >= 0; --i) {
+      if (!covers_all(axis_[2]) || !covers_all(axis_[i])) return;
+      const auto& stride = arrays_.source_stride.axis;
+      if (stride[2] != 1 || stride[i] != axis_[2].sources) return;
+      const std::int64_t all = axis_[2].sources * axis_[i].sources;
+      axis_[2] = {all, 1, all, 1, 1, 0, 1};
+      axis_[i] = {1, 1, 1, 1, 1, 0, 1};
+      slide_ = false;
+    }
+  }
+
+  // Channels side by side in a line: a cache line of them at least, and all if a line is short.
+  std::int64_t chunk() const {
+    constexpr std::int64_t kLineBytes = 16384;
+    const std::int64_t least = 64 / static_cast<std::int64_t>(sizeof(T));
+    const std::int64_t most =
+        kLineBytes / static_cast<std::int64_t>(sizeof(T)) / std::max<std::int64_t>(line_axis_.sources, 1);
+    return std::min(shape_.c, std::max(most / least, std::int64_t{1}) * least);
+  }
+
+  void choose_blocks() {
+    if (turn_) {  // whole planes
+      rows_ = Split(axis_[1].targets, axis_[1].targets);
+      depths_ = Split(axis_[0].targets, axis_[0].targets);
+      band_ = slide_ ? axis_[1].targets : std::min<std::int64_t>(axis_[1].targets, 8);
+      return;
+    }
+    const std::int64_t row = std::max(line_axis_.sources, axis_[2].targets) * group_;
+    std::int64_t rows = kBlockElements / row / std::max<std::int64_t>(axis_[1].stride, 1);
+    if (way_ == PoolWay::columns) rows /= span(axis_[0], 1);
+    // Few rows would be folded twice at the edges of blocks.
+    const std::int64_t overlap = (axis_[1].kernel - 1) * axis_[1].dilation / axis_[1].spread;
+    if (slide_ || way_ == PoolWay::columns) rows = std::max(rows, 4 * overlap);
+    rows_ = Split(axis_[1].targets, std::max<std::int64_t>(rows, 8));
+    depths_ = Split(axis_[0].targets, 1);
+    const PoolLine line = make_line(line_axis_, group_, sums(), kernels_.lanes);
+    band_ = slide_ ? rows_.largest()
+                   : std::clamp<std::int64_t>(
+                         kBandBytes / static_cast<std::int64_t>(sizeof(T)) /
+                             std::max<std::int64_t>(line.left + line.length + line.right, 1),
+                         1, rows_.largest());
+  }
+
+  PoolArgs<T> arguments(std::int64_t group, const std::vector<T>& divisor) const {
+    PoolArgs<T> args{};
+    args.way = way_;
+    for (int i = 0; i < 3; ++i) {
+      args.axis[i] = axis_[i];
+      args.source_stride[i] = arrays_.source_stride.axis[i];
+      args.target_stride[i] = arrays_.target_stride.axis[i];
+      args.index_stride[i] = arrays_.index_stride.axis[i];
+    }
+    if (way_ != PoolWay::boxes) args.axis[2] = line_axis_;
+    args.line.group = group;
+    if (way_ != PoolWay::boxes) args.line = make_line(line_axis_, group, sums(), kernels_.lanes);
+    args.apart = apart_;
+    args.slide = slide_;
+    args.source = arrays_.source;
+    args.target = arrays_.target;
+    args.index = arrays_.index;
+    args.turn = turn_;
+    args.source_size = axis_[0].sources * axis_[1].sources * axis_[2].sources;
+    args.target_size = shape_.inputs() + shape_.outputs() - args.source_size;
+    const std::int64_t unit = turn_ ? 1 : group_;
+    args.source_plane = unit * arrays_.source_stride.channel;
+    args.target_plane = unit * arrays_.target_stride.channel;
+    args.index_plane = unit * arrays_.index_stride.channel;
+    args.band = band_;
+    args.divisor[0] = divisor_[0].data();
+    args.divisor[1] = divisor_[1].data();
+    args.divisor[2] = divisor.data();
+    return args;
+  }
+
+  // Of the targets; or of the sources, where they are divided. Boxes divide when all is summed.
+  void choose_divisors() {
+    for (int i = 0; i < 3 && divisors_; ++i) {
+      divisor_[i] = divisors_->count[i];
+      if (way_ == PoolWay::boxes && kind_ == PoolKind::mean_gradient)
+        divisor_[i].assign(static_cast<std::size_t>(axis_[i].targets), divisor_[i].front());
+    }
+  }
+
+  // Those of the width, one for each element of a group.
+  std::vector<T> expanded(std::int64_t group) const {
+    if (way_ == PoolWay::boxes || group == 1) return divisor_[2];
+    std::vector<T> all;
+    for (const T count : divisor_[2]) all.insert(all.end(), static_cast<std::size_t>(group), count);
+    return all;
+  }
+
+  // Elements of the workspace that the kernel hands out.
+  std::int64_t room_of(const PoolArgs<T>& args) const {
+    const std::int64_t index_words = kind_ == PoolKind::max_index ? 8 / sizeof(T) : 0;
+    const std::int64_t turned =
+        turn_ ? kernels_.lanes * (args.source_size + args.target_size * (1 + index_words)) : 0;
+    if (way_ == PoolWay::boxes) return turned;
+    const auto pitch = [&](std::int64_t n) { return up(n, kernels_.lanes) * kernels_.lanes; };
+    const PoolLine& line = args.line;
+    const std::int64_t wide = pitch(line.left + line.length + line.right);
+    const std::int64_t row = pitch(axis_[2].targets * line.group);
+    const std::int64_t rows = span(axis_[1], rows_.largest());
+    const std::int64_t suffix =
+        slide_ ? std::min<std::int64_t>(axis_[1].kernel, rows) * kernels_.lanes : 0;
+    if (way_ == PoolWay::rows)
+      return turned + (band_ + line.levels + 1) * wide + band_ * row + suffix;
+    const std::int64_t lines = span(axis_[0], depths_.largest()) * rows;
+    const std::int64_t results = rows_.largest();
+    const std::int64_t arrays = kind_ == PoolKind::max_index ? 2 : 1;
+    return turned + (kPoolRing + 1) * wide +
+           arrays * ((line.levels + 1) * wide + lines * row + results * row + suffix);
+  }
+
+  bool sums() const { return divisors_ != nullptr; }
+
+  auto kernel() const {
+    switch (kind_) {
+      case PoolKind::max: return kernels_.pool_max;
+      case PoolKind::max_index: return kernels_.pool_max_index;
+      case PoolKind::mean: return kernels_.pool_mean;
+      default: return kernels_.pool_mean_gradient;
+    }
+  }
+
+  std::int64_t plane_elements() const {
+    return std::max(shape_.inputs(), shape_.outputs()) * (turn_ ? 1 : group_);
+  }
+
+  bool linear_images(const Strides& stride) const {
+    return shape_.n == 1 || stride.outer == shape_.c * stride.channel;
+  }
+
+  double work() const {
+    constexpr double kElementCost = 8;
+    return kElementCost * static_cast<double>(shape_.n * shape_.c) *
+           static_cast<double>(shape_.inputs() + shape_.outputs());
+  }
+
+  const Kernels<T>& kernels_;
+  const PoolShape& shape_;
+  const PoolKind kind_;
+  PoolArrays<T> arrays_;
+  const Divisors<T>* divisors_;
+  PoolAxis axis_[3], line_axis_;
+  PoolWay way_;
+  bool slide_, turn_;
+  std::vector<T> divisor_[3];
+  std::int64_t group_ = 1, apart_ = 1, band_ = 1;
+  Split rows_{1, 1}, depths_{1, 1};
+};
+
+}  // namespace
+
+template <class T>
+void run_pooling(const Kernels<T>& kernels, const PoolShape& shape, PoolKind kind,
+                 const PoolArrays<T>& arrays, const Divisors<T>* divisors) {
+  Plan<T>(kernels, shape, kind, arrays, divisors).run();
+}
+
+template void run_pooling(const Kernels<float>&, const PoolShape&, PoolKind,
+                          const PoolArrays<float>&, const Divisors<float>*);
+template void run_pooling(const Kernels<double>&, const PoolShape&, PoolKind,
+                          const PoolArrays<double>&, const Divisors<double>*);
+
+}  // namespace fastconv
