@@ -203,3 +203,42 @@ def avg_pool_backward(
     divisor_override: int | None,
     /,
 ) -> _Array: ...
+def activate(
+    function: str, activation: int, slope: float, input: _Array, /
+) -> _Array: ...
+def activate_(function: str, activation: int, slope: float, input: _Array, /) -> _Array: ...
+def activate_backward(
+    function: str,
+    activation: int,
+    slope: float,
+    grad_output: _Array,
+    input: _Array,
+    output: _Array | None,
+    /,
+) -> _Array: ...
+def sgd_step(
+    param: _Array,
+    grad: _Array,
+    momentum_buffer: _Array | None,
+    lr: float,
+    momentum: float,
+    dampening: float,
+    weight_decay: float,
+    nesterov: bool,
+    first: bool,
+    /,
+) -> None: ...
+def adam_step(
+    param: _Array,
+    grad: _Array,
+    exp_avg: _Array,
+    exp_avg_sq: _Array,
+    max_exp_avg_sq: _Array | None,
+    step: int,
+    lr: float,
+    beta1: float,
+    beta2: float,
+    eps: float,
+    weight_decay: float,
+    /,
+) -> None: ...

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from . import _core
 from .functional._coerce import as_array
 from .nn.parameter import Parameter
 
@@ -50,12 +51,11 @@ class Optimizer:
 
     def step(self) -> None:
         """Change every parameter that has a gradient by its rule."""
-        with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-            for group in self.param_groups:
-                for parameter in group["params"]:
-                    if parameter.grad is not None:
-                        state = self.state.setdefault(parameter, {})
-                        self._update(parameter.data, parameter.grad, state, group)
+        for group in self.param_groups:
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    state = self.state.setdefault(parameter, {})
+                    self._update(parameter.data, parameter.grad, state, group)
 
     def zero_grad(self) -> None:
         """Set every parameter's ``grad`` to None."""
@@ -184,18 +184,16 @@ class SGD(Optimizer):
     def _update(
         self, data: Array, grad: Array, state: dict[str, Any], group: dict[str, Any]
     ) -> None:
-        momentum, step = group["momentum"], grad
-        if group["weight_decay"]:
-            step = grad + group["weight_decay"] * data
+        momentum, first = float(group["momentum"]), False
         if momentum:
-            buffer = state.get("momentum_buffer")
-            if buffer is None:
-                buffer = state["momentum_buffer"] = np.array(step)
-            else:
-                buffer *= momentum
-                buffer += (1 - group["dampening"]) * step
-            step = step + momentum * buffer if group["nesterov"] else buffer
-        data -= group["lr"] * step
+            first = state.get("momentum_buffer") is None
+            if first:
+                state["momentum_buffer"] = np.empty_like(data)
+        _core.sgd_step(
+            data, grad, state["momentum_buffer"] if momentum else None, float(group["lr"]),
+            momentum, float(group["dampening"]), float(group["weight_decay"]),
+            bool(group["nesterov"]), first,
+        )  # fmt: skip
 
 
 class Adam(Optimizer):
@@ -247,21 +245,8 @@ class Adam(Optimizer):
             if group["amsgrad"]:
                 state["max_exp_avg_sq"] = np.zeros_like(data)
         state["step"] += 1
-        mean, square = state["exp_avg"], state["exp_avg_sq"]
-        if group["weight_decay"]:
-            grad = grad + group["weight_decay"] * data
-        scratch = np.subtract(grad, mean, out=np.empty_like(mean))
-        scratch *= 1 - beta1
-        mean += scratch
-        np.multiply(grad, grad, out=scratch)
-        scratch *= 1 - beta2
-        square *= beta2
-        square += scratch
-        if group["amsgrad"]:
-            square = np.maximum(state["max_exp_avg_sq"], square, out=state["max_exp_avg_sq"])
-        np.sqrt(square, out=scratch)
-        scratch /= (1 - beta2 ** state["step"]) ** 0.5
-        scratch += group["eps"]
-        np.divide(mean, scratch, out=scratch)
-        scratch *= group["lr"] / (1 - beta1 ** state["step"])
-        data -= scratch
+        _core.adam_step(
+            data, grad, state["exp_avg"], state["exp_avg_sq"], state.get("max_exp_avg_sq"),
+            int(state["step"]), float(group["lr"]), float(beta1), float(beta2),
+            float(group["eps"]), float(group["weight_decay"]),
+        )  # fmt: skip

@@ -99,7 +99,7 @@ def test_sigmoid_keeps_precision_at_both_ends():
     [
         (lambda: F.relu(np.arange(3)), TypeError, "relu: input has dtype int64"),
         (lambda: F.relu([1.0]), TypeError, "relu: input is a list"),
-        (lambda: F.relu(np.ones(3, ">f4")), TypeError, "big-endian"),
+        (lambda: F.relu(np.ones(3, ">f4")), TypeError, "native byte order"),
         (
             lambda: F.relu_backward(np.ones(2), np.ones(3)),
             ValueError,

@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import _core
 from . import activation as act
+from .activation import ACTIVATIONS
 from ._coerce import (
     Array,
     Ints,
@@ -25,9 +26,6 @@ Activation = str | tuple[str, float] | None
 Gradients = tuple[Array | None, ...]
 
 ALGORITHMS = {"auto": 0, "direct": 1, "im2col": 2, "tiled": 3}
-# The core's numbers.
-ACTIVATIONS = {"relu": 1, "relu6": 2, "leaky_relu": 3, "sigmoid": 4, "tanh": 5, "silu": 6,
-               "hard_swish": 7}  # fmt: skip
 
 
 def forward(

@@ -1,10 +1,9 @@
 // The C entry points: handles, statuses, and no exception past this file.
 #include <array>
-#include <new>
 #include <variant>
 
 #include "api/check.hpp"
-#include "api/error.hpp"
+#include "api/entry.hpp"
 #include "api/plans.hpp"
 #include "conv/conv.hpp"
 #include "dispatch/dispatch.hpp"
@@ -36,48 +35,6 @@ struct fastconv_weights {
 };
 
 namespace {
-
-thread_local std::string last_error;
-thread_local const char* executed_isa = nullptr;
-
-fastconv_status fail(fastconv_status status, const char* message) noexcept {
-  try {
-    last_error = message;
-  } catch (...) {
-    last_error.clear();
-  }
-  return status;
-}
-
-template <class Body>
-fastconv_status guard(const Body& body) noexcept {
-  try {
-    body();
-    return FASTCONV_OK;
-  } catch (const InvalidArgument& error) {
-    return fail(FASTCONV_INVALID_ARGUMENT, error.what());
-  } catch (const std::bad_alloc&) {
-    return fail(FASTCONV_OUT_OF_MEMORY, "out of memory");
-  } catch (const std::length_error&) {
-    return fail(FASTCONV_OUT_OF_MEMORY, "out of memory");
-  } catch (const std::exception& error) {
-    return fail(FASTCONV_INTERNAL_ERROR, error.what());
-  } catch (...) {
-    return fail(FASTCONV_INTERNAL_ERROR, "unknown error");
-  }
-}
-
-template <class T>
-const T* read(const char* name, const void* array) {
-  if (!array) invalid(std::string(name) + " is NULL");
-  return static_cast<const T*>(array);
-}
-
-template <class T>
-T* write(const char* name, void* array) {
-  if (!array) invalid(std::string(name) + " is NULL");
-  return static_cast<T*>(array);
-}
 
 // Prepared weights are kept in C order, and a plan reads them by its own strides.
 void check_prepared(const ConvShape& prepared, const ConvShape& plan) {

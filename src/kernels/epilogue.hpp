@@ -26,12 +26,13 @@ struct Exp<double> {
 };
 
 // e^x for x <= 0: x = n log(2) + r, e^x = 2^n e^r (Cody and Waite 1980). Below `lowest`, where
-// float32 and float64 have no normal numbers left, it stays at the smallest.
+// float32 and float64 have no normal numbers left, it is 0.
 template <class T, Index N>
 FASTCONV_INLINE Part<T, N> exp_negative(Part<T, N> x) {
   using C = Exp<T>;
   using Bits = Part<Mask<T>, N>;
-  x = x < C::lowest ? C::lowest - Part<T, N>{} : x;
+  const Bits below = x < C::lowest;
+  x = below ? C::lowest - Part<T, N>{} : x;
   const Part<T, N> shifted = x * static_cast<T>(1.44269504088896340736) + C::magic;
   const Part<T, N> n = shifted - C::magic;
   const Part<T, N> r = (x - n * C::log2_high) - n * C::log2_low;
@@ -43,7 +44,8 @@ FASTCONV_INLINE Part<T, N> exp_negative(Part<T, N> x) {
   for (int i = C::terms - 1; i >= 0; --i) power = power * r + coefficient[i];
   const Part<T, N> base = C::magic - Part<T, N>{};
   const Bits exponent = reinterpret_cast<Bits>(shifted) - reinterpret_cast<Bits>(base) + C::bias;
-  return power * reinterpret_cast<Part<T, N>>(exponent << C::mantissa);
+  const Part<T, N> result = power * reinterpret_cast<Part<T, N>>(exponent << C::mantissa);
+  return below ? Part<T, N>{} : result;
 }
 
 template <class T, Index N>

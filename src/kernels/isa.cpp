@@ -1,6 +1,8 @@
 // The kernels of one instruction set: compiled once for each, with FASTCONV_ISA its name.
 #include "kernels/channels.hpp"
 #include "kernels/dot.hpp"
+#include "kernels/elementwise.hpp"
+#include "kernels/optimizer.hpp"
 #include "kernels/outer.hpp"
 #include "kernels/plane_tile.hpp"
 #include "kernels/pool.hpp"
@@ -91,6 +93,10 @@ constexpr Kernels<T> make_kernels() {
   kernels.pack_weight = pack_weight<T>;
   kernels.pack_panel = pack_panel<T>;
   kernels.store_channels = store_channels<T>;
+  kernels.activate = activate_each<T>;
+  kernels.activate_backward = activate_backward<T>;
+  kernels.sgd = sgd<T>;
+  kernels.adam = adam<T>;
   kernels.peak = peak<T>;
   kernels.peak_step = kPeakSums;
   kernels.transpose = transpose<T>;

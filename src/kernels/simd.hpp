@@ -10,6 +10,10 @@
 
 #if defined(__AVX512F__) || defined(__AVX2__)
 #include <immintrin.h>
+#elif defined(__x86_64__)
+#include <emmintrin.h>
+#elif defined(__aarch64__)
+#include <arm_neon.h>
 #endif
 
 #include "kernels/table.hpp"
@@ -304,6 +308,63 @@ FASTCONV_INLINE void transpose_square(Vec<T> (&row)[kLanes<T>]) {
 template <class T>
 FASTCONV_INLINE Vec<T> select(Vec<Mask<T>> mask, Vec<T> vector) {
   return reinterpret_cast<Vec<T>>(mask & reinterpret_cast<Vec<Mask<T>>>(vector));
+}
+
+template <class T>
+FASTCONV_INLINE Vec<T> square_root(Vec<T> x) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4)
+    return reinterpret_cast<Vec<T>>(_mm512_maskz_sqrt_ps(0xFFFF, reinterpret_cast<__m512>(x)));
+  else
+    return reinterpret_cast<Vec<T>>(_mm512_maskz_sqrt_pd(0xFF, reinterpret_cast<__m512d>(x)));
+#elif defined(__AVX2__)
+  if constexpr (sizeof(T) == 4)
+    return reinterpret_cast<Vec<T>>(_mm256_sqrt_ps(reinterpret_cast<__m256>(x)));
+  else
+    return reinterpret_cast<Vec<T>>(_mm256_sqrt_pd(reinterpret_cast<__m256d>(x)));
+#elif defined(__x86_64__)
+  if constexpr (sizeof(T) == 4)
+    return reinterpret_cast<Vec<T>>(_mm_sqrt_ps(reinterpret_cast<__m128>(x)));
+  else
+    return reinterpret_cast<Vec<T>>(_mm_sqrt_pd(reinterpret_cast<__m128d>(x)));
+#elif defined(__aarch64__)
+  if constexpr (sizeof(T) == 4)
+    return reinterpret_cast<Vec<T>>(vsqrtq_f32(reinterpret_cast<float32x4_t>(x)));
+  else
+    return reinterpret_cast<Vec<T>>(vsqrtq_f64(reinterpret_cast<float64x2_t>(x)));
+#else
+  for (Index i = 0; i < kLanes<T>; ++i) x[i] = static_cast<T>(__builtin_sqrt(x[i]));
+  return x;
+#endif
+}
+
+// Where a vector stands in an array that a pass goes through: whole, or its last few elements.
+template <class T>
+struct WholeVector {
+  FASTCONV_INLINE Vec<T> load(const T* source) const { return FASTCONV_ISA::load(source); }
+  FASTCONV_INLINE void store(T* target, Vec<T> vector) const {
+    FASTCONV_ISA::store(target, vector);
+  }
+  static constexpr Index count = kLanes<T>;
+};
+template <class T>
+struct FirstLanes {
+  explicit FirstLanes(Index count_) : count(count_), lanes(0, count_) {}
+  FASTCONV_INLINE Vec<T> load(const T* source) const { return load_lanes(source, lanes); }
+  FASTCONV_INLINE void store(T* target, Vec<T> vector) const {
+    store_first(target, vector, count);
+  }
+  Index count;
+  LaneRange<T> lanes;
+};
+
+// Calls body(part, i) for each vector of `count` elements, part being one of the two. Nothing is
+// read or written twice, so the body may write over what it read.
+template <class T, class Body>
+FASTCONV_INLINE void for_vectors(Index count, const Body& body) {
+  Index i = 0;
+  for (; i + kLanes<T> <= count; i += kLanes<T>) body(WholeVector<T>{}, i);
+  if (i < count) body(FirstLanes<T>(count - i), i);
 }
 
 }  // namespace

@@ -223,6 +223,53 @@ struct StoreChannelsArgs {
   Index phases = 1, phase_step = 0;
 };
 
+// output[i] = activation(input[i]); the two may be one array.
+template <class T>
+struct ActivateArgs {
+  Index count;
+  const T* input;
+  T* output;
+  Epilogue<T> epilogue;
+};
+
+// grad_input[i] = grad_output[i] * activation'(x[i]), where `start` is x or, `from_output`, what the
+// activation made of it; all may be one array.
+template <class T>
+struct ActivateBackwardArgs {
+  Index count;
+  const T *grad_output, *start;
+  bool from_output;
+  T* grad_input;
+  Epilogue<T> epilogue;
+};
+
+// With g = grad + weight_decay * param: buffer = momentum * buffer + (1 - dampening) * g, or g where
+// `first`; param -= lr * step, the step being the buffer, with nesterov g + momentum * buffer, and
+// without a buffer g.
+template <class T>
+struct SgdArgs {
+  Index count;
+  T* param;
+  const T* grad;
+  T* buffer;  // or null
+  T lr, momentum, share, weight_decay;  // share: 1 - dampening
+  bool nesterov, first;
+};
+
+// With g = grad + weight_decay * param: mean += (1 - beta1) * (g - mean),
+// square = beta2 * square + (1 - beta2) * g^2, largest = max(largest, square),
+// param -= step * mean / (scale * sqrt(largest or square) + eps).
+template <class T>
+struct AdamArgs {
+  Index count;
+  T* param;
+  const T* grad;
+  T *mean, *square;
+  T* largest;  // or null
+  T share1, beta2, share2, weight_decay;  // share: 1 - beta
+  T step, scale, eps;
+};
+
 template <class T>
 struct Kernels {
   Index lanes;                       // of a vector
@@ -257,6 +304,10 @@ struct Kernels {
   void (*store)(const StoreArgs<T>&);
   // The sum of rows x columns elements.
   T (*total)(const T* source, Index rows, Index row_stride, Index columns, Index column_stride);
+  void (*activate)(const ActivateArgs<T>&);
+  void (*activate_backward)(const ActivateBackwardArgs<T>&);
+  void (*sgd)(const SgdArgs<T>&);
+  void (*adam)(const AdamArgs<T>&);
   // Fused multiply-adds in registers, `rounds` times peak_step of them.
   void (*peak)(Index rounds, T* sink);
   Index peak_step;

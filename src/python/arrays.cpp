@@ -10,14 +10,6 @@ bool is_native(const py::dtype& dtype, char kind) {
          (dtype.itemsize() == 4 || dtype.itemsize() == 8);
 }
 
-fastconv_dtype float_dtype(const char* function, const char* name, const py::array& array) {
-  const py::dtype dtype = array.dtype();
-  if (!is_native(dtype, 'f'))
-    type_error(function, std::string(name) + " has dtype " + name_of(dtype) +
-                             " (wanted float32 or float64 in native byte order)");
-  return dtype.itemsize() == 4 ? FASTCONV_FLOAT32 : FASTCONV_FLOAT64;
-}
-
 void check_dtype(const char* function, const char* name, const View& view, const View& input) {
   if (view.dtype != input.dtype)
     type_error(function, "input is " + name_of(input.array.dtype()) + ", " + name + " is " +
@@ -37,6 +29,14 @@ View plain_view(const py::array& array, fastconv_dtype dtype) {
 }
 
 }  // namespace
+
+fastconv_dtype float_dtype(const char* function, const char* name, const py::array& array) {
+  const py::dtype dtype = array.dtype();
+  if (!is_native(dtype, 'f'))
+    type_error(function, std::string(name) + " has dtype " + name_of(dtype) +
+                             " (wanted float32 or float64 in native byte order)");
+  return dtype.itemsize() == 4 ? FASTCONV_FLOAT32 : FASTCONV_FLOAT64;
+}
 
 View image_view(const char* function, const char* name, const py::array& array,
                 fastconv_dtype dtype, Form form) {

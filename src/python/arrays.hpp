@@ -73,6 +73,9 @@ struct View {
   void* mutable_data() { return array.mutable_data(); }
 };
 
+// float32 or float64 of native byte order, else a TypeError.
+fastconv_dtype float_dtype(const char* function, const char* name, const py::array& array);
+
 // Images in float32 or float64 of native byte order, else a TypeError; with dims + 2 axes, or
 // dims + 1 without a batch, else a ValueError. Memory whose strides are no multiple of the
 // element, or that is not aligned, is copied.

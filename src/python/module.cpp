@@ -7,4 +7,5 @@ PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used()) {
   fastconv::python::register_conv_transpose(module);
   fastconv::python::register_frozen(module);
   fastconv::python::register_pool(module);
+  fastconv::python::register_elementwise(module);
 }

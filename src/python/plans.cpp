@@ -5,6 +5,7 @@
 
 #include "python/errors.hpp"
 #include "python/outputs.hpp"
+#include "python/run.hpp"
 
 namespace fastconv::python {
 namespace {
@@ -117,18 +118,6 @@ class PlanCache {
   std::array<std::shared_ptr<const Entry<Desc>>, kPlaces> places_;
 };
 
-// Releases the GIL as long as it lives. pybind11's does more, which a small call would notice.
-class WithoutGil {
- public:
-  WithoutGil() : state_(PyEval_SaveThread()) {}
-  ~WithoutGil() { PyEval_RestoreThread(state_); }
-  WithoutGil(const WithoutGil&) = delete;
-  WithoutGil& operator=(const WithoutGil&) = delete;
-
- private:
-  PyThreadState* state_;
-};
-
 }  // namespace
 
 template <class Desc>
@@ -143,12 +132,7 @@ Sizes output_sizes(const char* function, const Key<Desc>& key) {
 }
 
 void execute(const char* function, const Planned& planned, const fastconv_buffers& buffers) {
-  fastconv_status status;
-  {
-    const WithoutGil released;
-    status = fastconv_execute(planned.plan.get(), &buffers);
-  }
-  check(function, status);
+  run(function, [&] { return fastconv_execute(planned.plan.get(), &buffers); });
 }
 
 template std::shared_ptr<const Planned> find_plan(const char*, const Key<fastconv_conv_desc>&);

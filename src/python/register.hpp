@@ -11,5 +11,6 @@ void register_conv(pybind11::module_& module);
 void register_conv_transpose(pybind11::module_& module);
 void register_frozen(pybind11::module_& module);
 void register_pool(pybind11::module_& module);
+void register_elementwise(pybind11::module_& module);
 
 }  // namespace fastconv::python

@@ -182,6 +182,44 @@ typedef struct fastconv_plan_info {
 FASTCONV_API fastconv_status fastconv_plan_describe(const fastconv_plan *plan,
                                                     fastconv_plan_info *info);
 
+/* Elementwise passes over `count` numbers in one run of memory. Inputs and outputs may be one
+ * array. */
+typedef struct fastconv_activation_desc {
+  size_t size; /* sizeof(fastconv_activation_desc) */
+  fastconv_dtype dtype;
+  fastconv_activation activation;
+  double slope; /* of a leaky ReLU */
+  int64_t count;
+} fastconv_activation_desc;
+FASTCONV_API fastconv_status fastconv_activate(const fastconv_activation_desc *desc,
+                                               const void *input, void *output);
+/* Starts from the input, or from the output where input is NULL (all but silu and hard_swish). */
+FASTCONV_API fastconv_status fastconv_activate_backward(const fastconv_activation_desc *desc,
+                                                        const void *grad_output, const void *input,
+                                                        const void *output, void *grad_input);
+
+/* A step of stochastic gradient descent or of Adam on one parameter, as PyTorch defines them. */
+typedef struct fastconv_sgd_desc {
+  size_t size; /* sizeof(fastconv_sgd_desc) */
+  fastconv_dtype dtype;
+  int64_t count;
+  double lr, momentum, dampening, weight_decay;
+  int32_t nesterov;
+  int32_t first; /* the buffer is written but not read */
+} fastconv_sgd_desc;
+FASTCONV_API fastconv_status fastconv_sgd_step(const fastconv_sgd_desc *desc, void *param,
+                                               const void *grad,
+                                               void *momentum_buffer /* or NULL */);
+typedef struct fastconv_adam_desc {
+  size_t size; /* sizeof(fastconv_adam_desc) */
+  fastconv_dtype dtype;
+  int64_t count, step; /* the first step is 1 */
+  double lr, beta1, beta2, eps, weight_decay;
+} fastconv_adam_desc;
+FASTCONV_API fastconv_status fastconv_adam_step(const fastconv_adam_desc *desc, void *param,
+                                                const void *grad, void *exp_avg, void *exp_avg_sq,
+                                                void *max_exp_avg_sq /* or NULL */);
+
 /* The message of the calling thread's last failure; valid until its next call. */
 FASTCONV_API const char *fastconv_last_error(void);
 
