@@ -19,7 +19,8 @@ EPS = float(np.finfo(np.float32).eps)
 # Largest difference in units of eps * max(1, |expected|); what is not here is equal to the bit.
 ULPS = {
     "leaky_relu": 1, "sigmoid": 4, "tanh": 4, "silu": 4, "hard_swish": 4, "softmax": 8,
-    "log_softmax": 8, "cross_entropy": 32, "mse_loss": 32,
+    "log_softmax": 8, "cross_entropy": 32, "mse_loss": 32, "batch_norm": 16,
+    "local_response_norm": 16, "optimizer": 4,
 }  # fmt: skip
 
 

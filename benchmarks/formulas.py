@@ -69,6 +69,27 @@ def pad_backward(grad_output: Array, input: Array, pad: Sequence[int]) -> Array:
     return np.array(grad_output[inner])
 
 
+def sgd_step(data: Array, grad: Array, state: dict[str, Any]) -> Array:
+    """With a momentum of 0.9, as `fastconv.optim.SGD` has it."""
+    if "buffer" in state:
+        state["buffer"] = 0.9 * state["buffer"] + grad
+    else:
+        state["buffer"] = grad.copy()
+    data -= np.float32(1e-3) * state["buffer"]
+    return data
+
+
+def adam_step(data: Array, grad: Array, state: dict[str, Any]) -> Array:
+    """By the defaults of `fastconv.optim.Adam`."""
+    step = state["step"] = state.get("step", 0) + 1
+    state["mean"] = state.get("mean", np.float32(0)) * np.float32(0.9) + np.float32(0.1) * grad
+    square = np.float32(0.001) * grad * grad
+    state["square"] = state.get("square", np.float32(0)) * np.float32(0.999) + square
+    root = np.sqrt(state["square"] / np.float32(1 - 0.999**step)) + np.float32(1e-8)
+    data -= np.float32(1e-3 / (1 - 0.9**step)) * state["mean"] / root
+    return data
+
+
 def _pairs(input: Array, pad: Sequence[int]) -> list[tuple[int, int]]:
     """(before, after) of each dimension; `pad` lists them from the last one on."""
     given = list(zip(pad[::2], pad[1::2]))

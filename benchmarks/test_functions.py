@@ -4,6 +4,7 @@ largest and smallest arrays an activation sees there.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import lru_cache
 from operator import attrgetter
 from typing import Any
@@ -15,6 +16,7 @@ from contest import Contest
 from layers import ACTIVATION_LAYERS, DENSE_LAYERS, LOGIT_LAYERS, ConvLayer, DenseLayer
 
 import fastconv.functional as functional
+from fastconv import nn, optim
 
 # Keyword arguments of the functions of one array that keep its shape.
 ELEMENTWISE: dict[str, dict[str, Any]] = {
@@ -26,10 +28,15 @@ ELSEWHERE = (  # in the other files of this folder
     *("conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d"),
     *("max_pool1d", "max_pool2d", "max_pool3d", "avg_pool1d", "avg_pool2d", "avg_pool3d"),
 )
-BY_NAME = ("linear", "pad", "mse_loss", "cross_entropy")
+BY_NAME = ("linear", "pad", "mse_loss", "cross_entropy", "batch_norm", "local_response_norm")
 
 activations = pytest.mark.parametrize("layer", ACTIVATION_LAYERS, ids=attrgetter("name"))
 dense = pytest.mark.parametrize("layer", DENSE_LAYERS, ids=attrgetter("name"))
+maps = pytest.mark.parametrize(
+    "layer",
+    [layer for layer in ACTIVATION_LAYERS if isinstance(layer, ConvLayer)],
+    ids=attrgetter("name"),
+)
 logits = pytest.mark.parametrize("layer", LOGIT_LAYERS, ids=attrgetter("name"))
 directions = pytest.mark.parametrize("direction", ["forward", "backward"])
 
@@ -126,13 +133,61 @@ def test_mse_loss(contest: Contest, layer: DenseLayer, direction: str) -> None:
     _both_ways(contest, layer.name, "mse_loss", direction, gy, (x, target), {})
 
 
+@directions
+@maps
+def test_batch_norm(contest: Contest, layer: ConvLayer, direction: str) -> None:
+    """In training, after the layer's convolution."""
+    x, gy = 3 * normal(0, layer.output_shape), normal(1, layer.output_shape)
+    w, b = (normal(seed, (layer.out_channels,)) for seed in (2, 3))
+    arrays = (x, None, None, w, b)
+    _both_ways(contest, layer.name, "batch_norm", direction, gy, arrays, {"training": True})
+
+
+@directions
+@maps
+def test_local_response_norm(contest: Contest, layer: ConvLayer, direction: str) -> None:
+    """Over five channels, as in AlexNet."""
+    x, gy = 3 * normal(0, layer.output_shape), normal(1, layer.output_shape)
+    _both_ways(contest, layer.name, "local_response_norm", direction, gy, (x,), {"size": 5})
+
+
+def stepper(rule: str, data: Array, grad: Array) -> Callable[[Any], Array]:
+    """One more step of ours on a parameter, or of the formula on a copy of it."""
+    ours, theirs = nn.Parameter(data.copy()), data.copy()
+    ours.grad = grad
+    kind: Any = optim.SGD if rule == "sgd" else optim.Adam
+    optimizer = kind([ours], **({"momentum": 0.9} if rule == "sgd" else {}))
+    state: dict[str, Any] = {}
+
+    def step(library: Any) -> Array:
+        if library is not functional:
+            array: Array = getattr(library, f"{rule}_step")(theirs, grad, state)
+            return array
+        optimizer.step()
+        return ours.data
+
+    return step
+
+
+@pytest.mark.parametrize("rule", ["sgd", "adam"])
+@dense
+def test_optimizer(contest: Contest, layer: DenseLayer, rule: str) -> None:
+    """A step on the layer's weights, with momentum; the result is the difference it made."""
+    shape = (layer.out_features, layer.in_features)
+    data, grad = normal(0, shape), normal(1, shape)
+    contest(
+        layer.name, f"optimizer {rule}", stepper(rule, data, grad), operands=(data, grad, data),
+        check=within_ulps("optimizer"),
+    )  # fmt: skip
+
+
 def _both_ways(
     contest: Contest,
     layer: str,
     name: str,
     direction: str,
     grad_output: Array,
-    arrays: tuple[Array, ...],
+    arrays: tuple[Array | None, ...],
     options: dict[str, Any],
 ) -> None:
     """`name` on `arrays`, or its gradient; flop of these are not counted, bytes are."""
@@ -144,6 +199,6 @@ def _both_ways(
         layer,
         function,
         lambda library: getattr(library, function)(*arrays, **options),
-        operands=arrays,
+        operands=tuple(array for array in arrays if array is not None),
         check=within_ulps(name),
     )

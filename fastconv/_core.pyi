@@ -203,9 +203,7 @@ def avg_pool_backward(
     divisor_override: int | None,
     /,
 ) -> _Array: ...
-def activate(
-    function: str, activation: int, slope: float, input: _Array, /
-) -> _Array: ...
+def activate(function: str, activation: int, slope: float, input: _Array, /) -> _Array: ...
 def activate_(function: str, activation: int, slope: float, input: _Array, /) -> _Array: ...
 def activate_backward(
     function: str,
@@ -242,3 +240,78 @@ def adam_step(
     weight_decay: float,
     /,
 ) -> None: ...
+def product(function: str, a: _Array, b: _Array, bias: _Array | None, /) -> _Array: ...
+def softmax(function: str, log: bool, axis: int, input: _Array, /) -> _Array: ...
+def softmax_backward(
+    function: str,
+    log: bool,
+    axis: int,
+    grad_output: _Array,
+    input: _Array,
+    output: _Array | None,
+    /,
+) -> _Array: ...
+def local_response_norm(
+    function: str, input: _Array, size: int, alpha: float, beta: float, k: float, /
+) -> _Array: ...
+def local_response_norm_backward(
+    function: str,
+    grad_output: _Array,
+    input: _Array,
+    size: int,
+    alpha: float,
+    beta: float,
+    k: float,
+    /,
+) -> _Array: ...
+def batch_norm(
+    function: str,
+    input: _Array,
+    running_mean: _Array | None,
+    running_var: _Array | None,
+    weight: _Array | None,
+    bias: _Array | None,
+    training: bool,
+    momentum: float,
+    eps: float,
+    /,
+) -> tuple[_Array, _Array, _Array]: ...
+def batch_norm_backward(
+    function: str,
+    grad_output: _Array,
+    input: _Array,
+    running_mean: _Array | None,
+    running_var: _Array | None,
+    weight: _Array | None,
+    training: bool,
+    eps: float,
+    mean: _Array | None,
+    variance: _Array | None,
+    needs_input: bool,
+    needs_weight: bool,
+    needs_bias: bool,
+    /,
+) -> tuple[_Array | None, _Array | None, _Array | None]: ...
+def cross_entropy(
+    function: str,
+    input: _Array,
+    target: _Array,
+    weight: _Array | None,
+    ignore_index: int,
+    reduction: int,
+    label_smoothing: float,
+    /,
+) -> _Array: ...
+def cross_entropy_backward(
+    function: str,
+    grad_output: _Array,
+    input: _Array,
+    target: _Array,
+    weight: _Array | None,
+    ignore_index: int,
+    reduction: int,
+    label_smoothing: float,
+    needs_input: bool,
+    needs_target: bool,
+    /,
+) -> tuple[_Array | None, _Array | None, None]: ...

@@ -66,7 +66,34 @@ def integers(*shape):
     return rng.integers(-4, 5, shape)
 
 
+def passes(shape, dtype):
+    """Each pass over memory; the activation and the optimizers write to guarded memory too."""
+    arrays = [integers(*shape).astype(dtype) for _ in range(4)]
+    labels = rng.integers(0, shape[1], (shape[0], *shape[2:]))
+    for at_end in (False, True):
+        x, g, mean, square = (guarded(a, at_end, LAST) for a in arrays)
+        square[...] = abs(square)
+        t = guarded(labels, at_end, False)
+        c = guarded(np.ones(shape[1], dtype), at_end, False)
+        fc.silu(x)
+        fc.tanh_backward(g, x)
+        for dim in range(x.ndim):
+            fc.log_softmax_backward(g, x, dim, output=fc.log_softmax(x, dim))
+        fc.cross_entropy_backward(1.0, x, t, c)
+        fc.batch_norm(x, c, c, c, c, x.size > shape[1])
+        fc.batch_norm_backward(g, x, c, c, c, c, x.size > shape[1])
+        if x.ndim > 2:
+            fc.local_response_norm_backward(g, fc.local_response_norm(x, 3), 3)
+        _core.activate_("relu", 1, 0.0, x)
+        _core.sgd_step(x, g, mean, 0.1, 0.9, 0.0, 0.0, False, False)
+        _core.adam_step(x, g, mean, square, None, 1, 0.1, 0.9, 0.99, 1e-8, 0.0)
+
+
 for dtype in (np.float32, np.float64):
+    if algorithm == "auto":
+        for channels in (1, 3, 8, 15, 16, 17, 33, 65):
+            for shape in ((5, channels), (2, channels, 1, 7), (3, channels, 4, 5)):
+                passes(shape, dtype)
     for width in (1, 2, 3, 7, 8, 13, 14, 15, 16, 17, 28, 31, 33, 49, 65):
         for channels in (1, 3, 15, 16, 17, 33):
             case(integers(1, 3, 4, width + 2), integers(channels, 3, 1, 1), (1, 0), dtype)

@@ -86,7 +86,9 @@ def test_top_level_holds_what_it_should():
 
 
 def test_folders_include_only_levels_below():
-    """api > conv, elementwise, norm, pool > gemm > plan > dispatch > kernels; runtime and the public header lowest."""
+    """api > conv, elementwise, norm, pool > gemm > plan > dispatch > kernels; runtime and the
+    public header lowest.
+    """
     level = {"python": 7, "api": 6, "conv": 5, "elementwise": 5, "norm": 5, "pool": 5, "gemm": 4,
              "plan": 3, "dispatch": 2, "kernels": 1, "runtime": 0, "fastconv": 0}  # fmt: skip
     for path in (ROOT / "src").rglob("*.[ch]pp"):

@@ -8,6 +8,9 @@ import numpy as np
 ULPS = {
     "leaky_relu": 1, "sigmoid": 4, "tanh": 4, "silu": 4, "hard_swish": 4, "softmax": 8,
     "log_softmax": 8, "cross_entropy": 32, "mse_loss": 32, "linear": 32, "pad": 4,
+    "leaky_relu_backward": 1, "sigmoid_backward": 8, "tanh_backward": 16, "silu_backward": 16,
+    "hard_swish_backward": 8, "softmax_backward": 32, "batch_norm": 16, "batch_norm_backward": 64,
+    "local_response_norm": 8, "local_response_norm_backward": 16,
 }  # fmt: skip
 
 

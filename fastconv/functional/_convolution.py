@@ -9,7 +9,6 @@ import numpy as np
 
 from .. import _core
 from . import activation as act
-from .activation import ACTIVATIONS
 from ._coerce import (
     Array,
     Ints,
@@ -21,6 +20,7 @@ from ._coerce import (
     float_arrays,
 )
 from ._layout import check_layout
+from .activation import ACTIVATIONS
 
 Activation = str | tuple[str, float] | None
 Gradients = tuple[Array | None, ...]

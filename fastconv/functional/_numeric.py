@@ -16,20 +16,6 @@ def ieee() -> np.errstate:
     return np.errstate(over="ignore", invalid="ignore", divide="ignore")
 
 
-def choose(condition: Array, a: Array, b: Array) -> Array:
-    """``np.where(condition, a, b)`` for floats of one dtype, without branches.
-
-    By bits: b ^ ((a ^ b) & mask). Where signs are random, np.where mispredicts every other branch:
-    13 ms for 3.2 million float32, against 3 ms here.
-    """
-    bits = np.dtype(f"i{a.dtype.itemsize}")
-    chosen: Array = np.asarray(condition).astype(bits)
-    np.negative(chosen, out=chosen)
-    chosen &= a.view(bits) ^ b.view(bits)
-    chosen ^= b.view(bits)
-    return chosen.view(a.dtype)
-
-
 def same_shape(function: str, **arrays: Array) -> None:
     """Raise a ValueError unless `arrays` have one shape."""
     shapes = {array.shape for array in arrays.values()}

@@ -5,7 +5,8 @@
 
 from __future__ import annotations
 
-from ..functional._convolution import ACTIVATIONS, Activation
+from ..functional._convolution import Activation
+from ..functional.activation import ACTIVATIONS
 from .module import Module, UnaryModule
 
 

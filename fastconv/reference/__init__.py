@@ -48,6 +48,12 @@ from .max_pooling import (
     max_pool3d,
     max_pool3d_backward,
 )
+from .norm import (
+    batch_norm,
+    batch_norm_backward,
+    local_response_norm,
+    local_response_norm_backward,
+)
 
 __all__ = [
     "avg_pool1d",
@@ -56,6 +62,8 @@ __all__ = [
     "avg_pool2d_backward",
     "avg_pool3d",
     "avg_pool3d_backward",
+    "batch_norm",
+    "batch_norm_backward",
     "conv1d",
     "conv1d_backward",
     "conv2d",
@@ -72,6 +80,8 @@ __all__ = [
     "cross_entropy_backward",
     "linear",
     "linear_backward",
+    "local_response_norm",
+    "local_response_norm_backward",
     "log_softmax",
     "log_softmax_backward",
     "max_pool1d",

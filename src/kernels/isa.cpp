@@ -1,5 +1,7 @@
 // The kernels of one instruction set: compiled once for each, with FASTCONV_ISA its name.
+#include "kernels/batch_norm.hpp"
 #include "kernels/channels.hpp"
+#include "kernels/columns.hpp"
 #include "kernels/dot.hpp"
 #include "kernels/elementwise.hpp"
 #include "kernels/optimizer.hpp"
@@ -95,6 +97,13 @@ constexpr Kernels<T> make_kernels() {
   kernels.store_channels = store_channels<T>;
   kernels.activate = activate_each<T>;
   kernels.activate_backward = activate_backward<T>;
+  kernels.softmax = softmax<T>;
+  kernels.softmax_backward = softmax_backward<T>;
+  kernels.local_response = local_response<T>;
+  kernels.local_response_backward = local_response_backward<T>;
+  kernels.moments[0] = moments_of_run<T>, kernels.moments[1] = moments_of_rows<T>;
+  kernels.gradient_sums[0] = gradients_of_run<T>, kernels.gradient_sums[1] = gradients_of_rows<T>;
+  kernels.norm_map[0] = map_run<T>, kernels.norm_map[1] = map_rows<T>;
   kernels.sgd = sgd<T>;
   kernels.adam = adam<T>;
   kernels.peak = peak<T>;

@@ -345,6 +345,7 @@ struct WholeVector {
   FASTCONV_INLINE void store(T* target, Vec<T> vector) const {
     FASTCONV_ISA::store(target, vector);
   }
+  FASTCONV_INLINE Vec<T> only(Vec<T> vector) const { return vector; }
   static constexpr Index count = kLanes<T>;
 };
 template <class T>
@@ -353,6 +354,12 @@ struct FirstLanes {
   FASTCONV_INLINE Vec<T> load(const T* source) const { return load_lanes(source, lanes); }
   FASTCONV_INLINE void store(T* target, Vec<T> vector) const {
     store_first(target, vector, count);
+  }
+  // Zero in the lanes that it leaves out, as what `load` gives.
+  FASTCONV_INLINE Vec<T> only(Vec<T> vector) const {
+    T lane[kLanes<T>] = {};
+    store_first(lane, vector, count);
+    return FASTCONV_ISA::load(lane);
   }
   Index count;
   LaneRange<T> lanes;

@@ -270,6 +270,40 @@ struct AdamArgs {
   T step, scale, eps;
 };
 
+// Matrices of `length` rows, `pitch` apart, and `count` columns, along which a pass goes. The output
+// may be one of the inputs, but for the local response, which reads a window of its input.
+template <class T>
+struct ColumnArgs {
+  Index length, pitch, count;
+  const T *input, *other;  // for gradients: grad_output, and the output or input of the forward
+  T* output;
+  T* scratch;  // of the local response's windows
+};
+
+// d = k + scale * (sum of squares over the window from c - before to c + after), to the power beta.
+template <class T>
+struct ResponseArgs {
+  Index before, after;
+  T scale, k, beta;
+  // Vectors of scratch for columns of that length.
+  Index scratch(Index length) const { return before + after + 1 + 2 * length; }
+};
+
+// Of batch norm: `rows` runs of `columns` elements, `pitch` apart: of one channel, or as many
+// channels side by side.
+template <class T>
+struct NormBlock {
+  Index rows, columns, pitch;
+  const T *x, *g;  // g: the gradient of the output, or null
+  T* out;
+};
+
+// out = (x - mean) * scale + shift + g * factor: one number each, or one a column.
+template <class T>
+struct NormMap {
+  const T *mean, *scale, *shift, *factor;
+};
+
 template <class T>
 struct Kernels {
   Index lanes;                       // of a vector
@@ -308,6 +342,14 @@ struct Kernels {
   void (*activate_backward)(const ActivateBackwardArgs<T>&);
   void (*sgd)(const SgdArgs<T>&);
   void (*adam)(const AdamArgs<T>&);
+  void (*softmax)(const ColumnArgs<T>&, bool log);
+  void (*softmax_backward)(const ColumnArgs<T>&, bool log);
+  void (*local_response)(const ColumnArgs<T>&, const ResponseArgs<T>&);
+  void (*local_response_backward)(const ColumnArgs<T>&, const ResponseArgs<T>&);
+  // Over a block of batch norm, [0] of one channel, [1] of rows of channels.
+  void (*moments[2])(const NormBlock<T>&, double* mean, double* squares);
+  void (*gradient_sums[2])(const NormBlock<T>&, const T* mean, double* sum, double* product);
+  void (*norm_map[2])(const NormBlock<T>&, const NormMap<T>&);
   // Fused multiply-adds in registers, `rounds` times peak_step of them.
   void (*peak)(Index rounds, T* sink);
   Index peak_step;

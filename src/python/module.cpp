@@ -8,4 +8,7 @@ PYBIND11_MODULE(_core, module, pybind11::mod_gil_not_used()) {
   fastconv::python::register_frozen(module);
   fastconv::python::register_pool(module);
   fastconv::python::register_elementwise(module);
+  fastconv::python::register_linear(module);
+  fastconv::python::register_norm(module);
+  fastconv::python::register_loss(module);
 }

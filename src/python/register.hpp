@@ -12,5 +12,8 @@ void register_conv_transpose(pybind11::module_& module);
 void register_frozen(pybind11::module_& module);
 void register_pool(pybind11::module_& module);
 void register_elementwise(pybind11::module_& module);
+void register_linear(pybind11::module_& module);
+void register_norm(pybind11::module_& module);
+void register_loss(pybind11::module_& module);
 
 }  // namespace fastconv::python

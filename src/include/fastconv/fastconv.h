@@ -220,6 +220,80 @@ FASTCONV_API fastconv_status fastconv_adam_step(const fastconv_adam_desc *desc, 
                                                 const void *grad, void *exp_avg, void *exp_avg_sq,
                                                 void *max_exp_avg_sq /* or NULL */);
 
+/* Passes along one axis of arrays in one run of memory, [outer][length][inner]: the channels of
+ * (N, C, H, W) are N x C x HW, or where they lie last NHW x C x 1. */
+typedef struct fastconv_axis_desc {
+  size_t size; /* sizeof(fastconv_axis_desc) */
+  fastconv_dtype dtype;
+  int64_t outer, length, inner;
+} fastconv_axis_desc;
+
+/* exp(x) / sum of exp(x) along the axis, or where `log` its logarithm. */
+FASTCONV_API fastconv_status fastconv_softmax(const fastconv_axis_desc *desc, int32_t log,
+                                              const void *input, void *output);
+FASTCONV_API fastconv_status fastconv_softmax_backward(const fastconv_axis_desc *desc, int32_t log,
+                                                       const void *grad_output, const void *output,
+                                                       void *grad_input);
+
+/* x / (k + alpha / window * sum of squares)^beta, the sum over window / 2 elements before, and
+ * (window - 1) / 2 after x along the axis. */
+typedef struct fastconv_local_response {
+  int64_t window;
+  double alpha, beta, k;
+} fastconv_local_response;
+FASTCONV_API fastconv_status fastconv_local_response_norm(const fastconv_axis_desc *desc,
+                                                          const fastconv_local_response *response,
+                                                          const void *input, void *output);
+FASTCONV_API fastconv_status fastconv_local_response_norm_backward(
+    const fastconv_axis_desc *desc, const fastconv_local_response *response,
+    const void *grad_output, const void *input, void *grad_input);
+
+/* Cross entropy of softmax(input) with labels 0 to length - 1, or with probabilities; the other of
+ * the two is NULL, and weight may be. Labels, losses and grad_output are [outer][inner]; labels
+ * that are `ignore_index` count for nothing. Where `mean` or `sum` is wanted, losses and
+ * grad_output are one number. */
+typedef enum fastconv_reduction {
+  FASTCONV_REDUCTION_NONE = 0,
+  FASTCONV_REDUCTION_MEAN = 1, /* over the weights of the labels that count */
+  FASTCONV_REDUCTION_SUM = 2
+} fastconv_reduction;
+typedef struct fastconv_cross_entropy_args {
+  size_t size; /* sizeof(fastconv_cross_entropy_args) */
+  const void *input;
+  const int64_t *labels;
+  const void *probabilities, *weight;
+  int64_t ignore_index;
+  double label_smoothing;
+  fastconv_reduction reduction;
+  void *loss;              /* of the forward pass */
+  const void *grad_output; /* of the gradients, of which each may be NULL */
+  void *grad_input, *grad_probabilities;
+} fastconv_cross_entropy_args;
+FASTCONV_API fastconv_status fastconv_cross_entropy(const fastconv_axis_desc *desc,
+                                                    const fastconv_cross_entropy_args *args);
+FASTCONV_API fastconv_status fastconv_cross_entropy_backward(
+    const fastconv_axis_desc *desc, const fastconv_cross_entropy_args *args);
+
+/* (x - mean) / sqrt(variance + eps) * weight + bias for each element of the axis. In training mean
+ * and variance are the batch's, are written to `mean` and `variance` (the biased one) and move the
+ * running ones, where those are not NULL, by `momentum`; otherwise they are the running ones.
+ * The gradients read `mean` and `variance` in training. */
+typedef struct fastconv_batch_norm_args {
+  size_t size; /* sizeof(fastconv_batch_norm_args) */
+  int32_t training;
+  double eps, momentum;
+  const void *input, *weight, *bias; /* weight and bias may be NULL */
+  void *running_mean, *running_var;
+  double *mean, *variance;
+  void *output;
+  const void *grad_output; /* of the gradients, of which each may be NULL */
+  void *grad_input, *grad_weight, *grad_bias;
+} fastconv_batch_norm_args;
+FASTCONV_API fastconv_status fastconv_batch_norm(const fastconv_axis_desc *desc,
+                                                 const fastconv_batch_norm_args *args);
+FASTCONV_API fastconv_status fastconv_batch_norm_backward(const fastconv_axis_desc *desc,
+                                                          const fastconv_batch_norm_args *args);
+
 /* The message of the calling thread's last failure; valid until its next call. */
 FASTCONV_API const char *fastconv_last_error(void);
 

@@ -1,29 +1,12 @@
-// The C entry points of passes over arrays in one run of memory.
+// The C entry points of passes that take each element for itself.
 #include <cmath>
 
-#include "api/entry.hpp"
-#include "dispatch/dispatch.hpp"
+#include "api/pass.hpp"
 #include "elementwise/elementwise.hpp"
 
 using namespace fastconv;
 
 namespace {
-
-// Calls body(T{}, kernels) for the type that the description names, on the ISA in use.
-template <class Desc, class Body>
-fastconv_status run(const Desc* desc, const Body& body) {
-  return guard([&] {
-    check_size(desc);
-    const KernelTable& table = active_table();
-    switch (desc->dtype) {
-      case FASTCONV_FLOAT32: body(float{}, table.f32); break;
-      case FASTCONV_FLOAT64: body(double{}, table.f64); break;
-      default:
-        invalid("dtype is " + std::to_string(desc->dtype) + " (wanted float32 or float64)");
-    }
-    executed_isa = table.name;
-  });
-}
 
 void check_count(std::int64_t count) {
   if (count < 0) invalid("count is " + std::to_string(count) + " (wanted at least 0)");
