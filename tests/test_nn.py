@@ -296,3 +296,39 @@ def test_empty_batch_goes_through_a_network():
     assert net.backward(y).shape == x.shape
     for parameter in net.parameters():
         np.testing.assert_array_equal(parameter.grad, np.zeros(parameter.shape))
+
+
+class Noted(nn.Conv2d):
+    """A layer with a backward of its own."""
+
+    def backward(self, grad_output):
+        self.called = True
+        return super().backward(grad_output)
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        lambda: nn.Conv2d(2, 3, 3, padding=1),
+        lambda: nn.Conv2d(2, 3, 3, padding=1, padding_mode="reflect"),
+        lambda: nn.ConvTranspose2d(2, 3, 3),
+        lambda: nn.Sequential(nn.Conv2d(2, 3, 3), nn.ReLU()),
+        lambda: nn.Linear(5, 4),
+        lambda: nn.ReLU(),
+        lambda: Noted(2, 3, 3),
+    ],
+)
+def test_backward_without_the_inputs_gradient_is_the_same_for_parameters(first):
+    net = nn.Sequential(first(), nn.Tanh())
+    x = np.random.default_rng(0).standard_normal((2, 2, 5, 5)).astype(np.float32)
+    grads = []
+    for needs_input in (True, False):
+        net.zero_grad()
+        y = net(x)
+        gx = net.backward(np.ones_like(y), needs_input=needs_input)
+        assert (gx is not None) == needs_input
+        grads.append([p.grad for p in net.parameters()])
+    for one, other in zip(*grads, strict=True):
+        np.testing.assert_array_equal(one, other)
+    if isinstance(net[0], Noted):
+        assert net[0].called

@@ -66,11 +66,20 @@ class Sequential(Module):
                     joined = first._pack_with(activation, affine)
             self._packed.append((joined, first, followers))
 
-    def backward(self, grad_output: Any) -> Any:
-        """The gradient of the first module's input."""
-        for module in reversed(list(self.children())):
-            grad_output = module.backward(grad_output)
-        return grad_output
+    def backward(self, grad_output: Any, needs_input: bool = True) -> Any:
+        """The gradient of the first module's input; None where `needs_input` is False.
+
+        In training nobody reads it, and of a first convolution it costs as much as the forward.
+        """
+        modules = list(self.children())
+        while modules[not needs_input :]:
+            grad_output = modules.pop().backward(grad_output)
+        if modules:
+            modules[0]._learn(grad_output)
+        return grad_output if needs_input else None
+
+    def _learn(self, grad_output: Any) -> None:
+        self.backward(grad_output, needs_input=False)
 
     def append(self, module: Module) -> Sequential:
         """Add `module` at the end, under the next number."""

@@ -128,21 +128,32 @@ class _ConvNd(Module):
 
     def backward(self, grad_output: Any) -> Array:
         """The input's gradient; adds those of weight and bias."""
+        gradient = self._gradients(grad_output, needs_input=True)
+        assert gradient is not None
+        return gradient
+
+    def _learn(self, grad_output: Any) -> None:
+        if type(self).backward is _ConvNd.backward:
+            self._gradients(grad_output, needs_input=False)
+        else:  # a subclass's
+            self.backward(grad_output)
+
+    def _gradients(self, grad_output: Any, needs_input: bool) -> Array | None:
         input, padded = self._kept()
         parameters = (self.weight, self.bias)
         wanted = tuple(p is not None and p.requires_grad for p in parameters)
         backward = getattr(F, f"conv{self.dims}d_backward")
-        grad_input: Array
+        grad_input: Array | None
         padding = self.padding if self.padding_mode == "zeros" else 0
         grad_input, *gradients = backward(
             *(grad_output, padded, self.weight, self.bias),
             *(self.stride, padding, self.dilation, self.groups),
-            needs=(True, *wanted),
+            needs=(needs_input, *wanted),
         )
         for parameter, gradient in zip(parameters, gradients, strict=True):
             if parameter is not None and gradient is not None:
                 parameter.add_grad(gradient)
-        if self.padding_mode == "zeros":
+        if self.padding_mode == "zeros" or grad_input is None:
             return grad_input
         return F.pad_backward(grad_input, input, self._amounts(input), self.padding_mode)
 

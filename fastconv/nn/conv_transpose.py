@@ -61,18 +61,17 @@ class _ConvTransposeNd(_ConvNd):
         self._keep(input, output_size)
         return output
 
-    def backward(self, grad_output: Any) -> Array:
-        """The input's gradient; adds those of weight and bias."""
+    def _gradients(self, grad_output: Any, needs_input: bool) -> Array | None:
         input, output_size = self._kept()
         parameters = (self.weight, self.bias)
         wanted = tuple(p is not None and p.requires_grad for p in parameters)
         backward = getattr(F, f"conv_transpose{self.dims}d_backward")
-        grad_input: Array
+        grad_input: Array | None
         grad_input, *gradients = backward(
             *(grad_output, input, self.weight, self.bias, self.stride, self.padding),
             *(self.output_padding, self.groups, self.dilation),
             output_size=output_size,
-            needs=(True, *wanted),
+            needs=(needs_input, *wanted),
         )
         for parameter, gradient in zip(parameters, gradients, strict=True):
             if parameter is not None and gradient is not None:

@@ -67,11 +67,20 @@ class Linear(Module):
 
     def backward(self, grad_output: Any) -> Any:
         """The input's gradient; adds those of weight and bias."""
+        return self._gradients(grad_output, needs_input=True)
+
+    def _learn(self, grad_output: Any) -> None:
+        if type(self).backward is Linear.backward:
+            self._gradients(grad_output, needs_input=False)
+        else:  # a subclass's
+            self.backward(grad_output)
+
+    def _gradients(self, grad_output: Any, needs_input: bool) -> Any:
         (input,) = self._kept()
         parameters = (self.weight, self.bias)
         wanted = tuple(p is not None and p.requires_grad for p in parameters)
         grad_input, *gradients = F.linear_backward(
-            grad_output, input, self.weight, self.bias, needs=(True, *wanted)
+            grad_output, input, self.weight, self.bias, needs=(needs_input, *wanted)
         )
         for parameter, gradient in zip(parameters, gradients, strict=True):
             if parameter is not None and gradient is not None:

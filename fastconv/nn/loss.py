@@ -21,7 +21,9 @@ class _Loss(FunctionModule):
     def backward(self, grad: Any = 1.0) -> Array:
         """The gradient of the loss's `input`, times `grad`."""
         input, target, loss = self._kept()
-        grad = np.broadcast_to(np.asarray(grad, dtype=loss.dtype), loss.shape)
+        grad = np.asarray(grad, dtype=loss.dtype)
+        if grad.shape != loss.shape:
+            grad = np.broadcast_to(grad, loss.shape)
         backward = getattr(F, f"{self.function}_backward")
         needs = (True, False, False)
         gradient: Array = backward(grad, input, target, **self._settings(), needs=needs)[0]

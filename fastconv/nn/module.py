@@ -58,6 +58,10 @@ class Module:
             f"{type(self).__name__} has no backward (wanted one in the class)"
         )
 
+    def _learn(self, grad_output: Any) -> None:
+        """`backward` where nobody wants the input's gradient: a layer may leave it out."""
+        self.backward(grad_output)
+
     def _keep(self, *values: Any) -> None:
         """Keep `values` for backward; nothing in eval(), where threads may share the module."""
         if self.training:
