@@ -1,0 +1,193 @@
+// The register tiles of the weight gradient (dot, outer), what feeds and ends them (transpose,
+// reduce, total), and the windows of pooling (max, add).
+#include <algorithm>
+
+#include "harness.hpp"
+
+namespace fastconv::test {
+namespace {
+
+template <class T>
+void test_dot(const Kernels<T>& kernels, int m, int r, bool accumulate) {
+  const Index lanes = kernels.lanes, vectors = draw(1, 5), pixels = vectors * lanes;
+  const Index grad_stride = pixels + draw(0, 3), sum_stride = r * lanes + draw(0, 3);
+  begin_case("dot", {{"MR", m}, {"NR", r}, {"vectors", vectors}, {"accumulate", accumulate}});
+  std::vector<Index> offset;
+  for (int i = 0; i < r; ++i) offset.push_back(draw(0, 20));
+  Array<typename DotArgs<T>::Mask> valid(pixels);
+  for (Index q = 0; q < pixels; ++q) valid[q] = draw(0, 3) ? -1 : 0;
+  const Index furthest = *std::max_element(offset.begin(), offset.end());
+  const Array<T> grad = integers<T>((m - 1) * grad_stride + pixels);
+  const Array<T> strip = filled<T>(furthest + pixels, static_cast<T>(kNan));
+  for (Index place : offset)
+    for (Index q = 0; q < pixels; ++q)
+      if (valid[q]) strip[place + q] = static_cast<T>(draw(-4, 4));
+  Target<T> sum((m - 1) * sum_stride + r * lanes);
+  if (accumulate) sum.set_all();
+  for (Index i = 0; i < m; ++i)
+    for (Index k = 0; k < r; ++k)
+      for (Index lane = 0; lane < lanes; ++lane) {
+        const Index at = i * sum_stride + k * lanes + lane;
+        double value = accumulate ? sum.get(at) : 0;
+        for (Index q = lane; q < pixels; q += lanes)
+          if (valid[q])
+            value += static_cast<double>(grad[i * grad_stride + q]) *
+                     static_cast<double>(strip[offset[static_cast<std::size_t>(k)] + q]);
+        sum.expect(at, value);
+      }
+  kernels.dot[m][r]({grad.data(), grad_stride, strip.data(), offset.data(), valid.data(), vectors,
+                     sum.data(), sum_stride, accumulate});
+  sum.check();
+}
+
+template <class T>
+void test_outer(const Kernels<T>& kernels, int m, int v, bool accumulate) {
+  const Index width = v * kernels.lanes, rows = draw(1, 4), columns = draw(1, 9);
+  const Index pitch = columns + draw(0, 3), grad_stride = width + draw(0, 3);
+  const Index sum_stride = width + draw(0, 3);
+  begin_case("outer", {{"MR", m}, {"NV", v}, {"rows", rows}, {"columns", columns},
+                       {"accumulate", accumulate}});
+  std::vector<Index> offset;
+  for (int i = 0; i < m; ++i) offset.push_back(draw(0, 20));
+  const Index furthest = *std::max_element(offset.begin(), offset.end());
+  const Array<T> strip = integers<T>(furthest + (rows - 1) * pitch + columns);
+  const Array<T> grad = integers<T>((rows * columns - 1) * grad_stride + width);
+  Target<T> sum((m - 1) * sum_stride + width);
+  if (accumulate) sum.set_all();
+  for (Index i = 0; i < m; ++i)
+    for (Index c = 0; c < width; ++c) {
+      const Index at = i * sum_stride + c;
+      double value = accumulate ? sum.get(at) : 0;
+      for (Index row = 0; row < rows; ++row)
+        for (Index column = 0; column < columns; ++column)
+          value += static_cast<double>(
+                       strip[offset[static_cast<std::size_t>(i)] + row * pitch + column]) *
+                   static_cast<double>(grad[(row * columns + column) * grad_stride + c]);
+      sum.expect(at, value);
+    }
+  kernels.outer[m][v]({strip.data(), offset.data(), rows, columns, pitch, grad.data(), grad_stride,
+                       sum.data(), sum_stride, accumulate});
+  sum.check();
+}
+
+template <class T>
+void test_transpose(const Kernels<T>& kernels, Index columns) {
+  const Index channels = draw(1, 40), width = channels + draw(0, 17), rows = draw(1, 3);
+  const Index column_stride = coin() ? 1 : draw(2, 5);
+  const Index row_stride = columns * column_stride + draw(0, 3);
+  const Index channel_stride = rows * row_stride + draw(0, 3);
+  begin_case("transpose", {{"channels", channels}, {"width", width}, {"rows", rows},
+                           {"columns", columns}, {"column_stride", column_stride}});
+  const Array<T> source = integers<T>((channels - 1) * channel_stride + (rows - 1) * row_stride +
+                                      (columns - 1) * column_stride + 1);
+  Target<T> target(rows * columns * width);
+  for (Index row = 0; row < rows; ++row)
+    for (Index column = 0; column < columns; ++column)
+      for (Index c = 0; c < width; ++c)
+        target.expect((row * columns + column) * width + c,
+                      c < channels ? static_cast<double>(source[c * channel_stride +
+                                                                row * row_stride +
+                                                                column * column_stride])
+                                   : 0);
+  kernels.transpose({source.data(), channels, channel_stride, rows, row_stride, columns,
+                     column_stride, target.data(), width});
+  target.check();
+}
+
+template <class T>
+void test_totals(const Kernels<T>& kernels, Index columns) {
+  const Index rows = draw(1, 4), column_stride = coin() ? 1 : draw(2, 4);
+  const Index row_stride = columns * column_stride + (coin() ? 0 : draw(1, 3));
+  begin_case("total", {{"rows", rows}, {"columns", columns}, {"row_stride", row_stride},
+                       {"column_stride", column_stride}});
+  const Array<T> source =
+      filled<T>((rows - 1) * row_stride + (columns - 1) * column_stride + 1, static_cast<T>(kNan));
+  double sum = 0;
+  for (Index row = 0; row < rows; ++row)
+    for (Index column = 0; column < columns; ++column) {
+      T& element = source[row * row_stride + column * column_stride];
+      sum += static_cast<double>(element = static_cast<T>(draw(-4, 4)));
+    }
+  const auto got = static_cast<double>(
+      kernels.total(source.data(), rows, row_stride, columns, column_stride));
+  if (got != sum) fail("is " + std::to_string(got) + ", wanted " + std::to_string(sum));
+
+  const Index groups = draw(1, 9);
+  begin_case("reduce", {{"groups", groups}});
+  const Array<T> lanes = integers<T>(groups * kernels.lanes);
+  Target<T> sums(groups);
+  for (Index group = 0; group < groups; ++group) {
+    double value = 0;
+    for (Index lane = 0; lane < kernels.lanes; ++lane)
+      value += static_cast<double>(lanes[group * kernels.lanes + lane]);
+    sums.expect(group, value);
+  }
+  kernels.reduce(lanes.data(), groups, sums.data());
+  sums.check();
+}
+
+// NaN and infinities among the pixels, and many that are equal.
+template <class T>
+void test_windows(const Kernels<T>& kernels, Index pixels) {
+  const Index taps = draw(1, 9);
+  const Index written = (pixels - 1) / kernels.lanes * kernels.lanes + kernels.lanes;
+  const bool with_tap = coin(), special = coin();
+  begin_case("max", {{"taps", taps}, {"pixels", pixels}, {"tap", with_tap}, {"special", special}});
+  std::vector<Index> offset;
+  for (Index t = 0; t < taps; ++t) offset.push_back(draw(0, 20));
+  const Index furthest = *std::max_element(offset.begin(), offset.end());
+  const Array<T> strip = integers<T>(furthest + written);
+  Target<T> sum(written);
+  for (Index q = 0; q < written; ++q) {
+    double value = 0;
+    for (Index place : offset) value += static_cast<double>(strip[place + q]);
+    sum.expect(q, value);
+  }
+  kernels.add(strip.data(), offset.data(), taps, pixels, sum.data());
+  sum.check();
+
+  constexpr double kSpecial[] = {kNan, -kInfinity, -kInfinity, kInfinity};
+  if (special)
+    for (Index i = 0; i < strip.size(); ++i)
+      if (coin()) strip[i] = static_cast<T>(kSpecial[draw(0, 3)]);
+  Target<T> best(written);
+  Target<typename MaxArgs<T>::Tap> tap(written);
+  for (Index q = 0; q < written; ++q) {
+    double value = -kInfinity;
+    Index from = -1;
+    for (Index t = 0; t < taps; ++t) {
+      const auto pixel = static_cast<double>(strip[offset[static_cast<std::size_t>(t)] + q]);
+      if (pixel > value || pixel != pixel) value = pixel, from = t;
+    }
+    best.expect(q, value);
+    tap.expect(q, static_cast<double>(from));
+  }
+  kernels.max({strip.data(), offset.data(), taps, pixels, best.data(),
+               with_tap ? tap.data() : nullptr});
+  best.check();
+  if (with_tap) tap.check();
+}
+
+}  // namespace
+
+template <class T>
+void test_gradients(const Kernels<T>& kernels) {
+  for (int repeat = 0; repeat < 6; ++repeat) {
+    for (int m = 1; m <= kernels.dot_rows; ++m)
+      for (int r = 1; r <= kernels.dot_columns[m]; ++r) test_dot(kernels, m, r, repeat % 2);
+    for (int v = 1; v <= kMaxOuterVectors; ++v)
+      for (int m = 1; m <= kernels.outer_rows[v]; ++m) test_outer(kernels, m, v, repeat % 2);
+  }
+  for (int repeat = 0; repeat < 8; ++repeat)
+    for (Index size : edges(kernels.lanes)) {
+      test_transpose(kernels, size);
+      test_totals(kernels, size);
+      test_windows(kernels, size);
+    }
+  for (Index columns : edges(16)) test_transpose(kernels, columns);
+}
+
+template void test_gradients(const Kernels<float>&);
+template void test_gradients(const Kernels<double>&);
+
+}  // namespace fastconv::test

@@ -1,0 +1,149 @@
+// The register tiles of the forward pass, for every number of rows and vectors: pixels as vectors
+// (tile), channels as vectors (channel_tile), depthwise on channels-last memory (plane_tile).
+#include <algorithm>
+
+#include "harness.hpp"
+
+namespace fastconv::test {
+namespace {
+
+double finished(double sum, double floor) { return sum < floor ? floor : sum; }
+
+template <class T>
+void test_tile(const Kernels<T>& kernels, int m, int v, int mode) {
+  const Index width = v * kernels.lanes, stride = width + draw(0, 3), depth = draw(1, 9);
+  const bool accumulate = mode & 1, finish = mode & 2, biased = coin(), residual = coin();
+  const double floor = coin() ? 0 : -kInfinity;
+  begin_case("tile", {{"MR", m}, {"NV", v}, {"depth", depth}, {"accumulate", accumulate},
+                      {"finish", finish}, {"bias", biased}, {"residual", residual}});
+  std::vector<Index> offset;
+  for (Index k = 0; k < depth; ++k) offset.push_back(draw(0, 30));
+  const Index furthest = *std::max_element(offset.begin(), offset.end());
+  const Array<T> strip = integers<T>(furthest + width), weight = integers<T>(depth * m);
+  const Array<T> bias = integers<T>(m), other = integers<T>((m - 1) * stride + width);
+  if (draw(0, 5) == 0) strip[furthest] = static_cast<T>(kNan);
+  Target<T> sum((m - 1) * stride + width);
+  for (Index i = 0; i < m; ++i)
+    for (Index q = 0; q < width; ++q) {
+      const Index at = i * stride + q;
+      double value = 0;
+      if (accumulate) sum.set(at, value = static_cast<double>(draw(-9, 9)));
+      for (Index k = 0; k < depth; ++k)
+        value += static_cast<double>(weight[k * m + i]) *
+                 static_cast<double>(strip[offset[static_cast<std::size_t>(k)] + q]);
+      if (finish) {
+        if (biased) value += static_cast<double>(bias[i]);
+        if (residual) value += static_cast<double>(other[at]);
+        value = finished(value, floor);
+      }
+      sum.expect(at, value);
+    }
+  kernels.tile[m][v]({strip.data(), offset.data(), depth, weight.data(), sum.data(), stride,
+                      accumulate, finish, static_cast<T>(floor), biased ? bias.data() : nullptr,
+                      residual ? other.data() : nullptr});
+  sum.check();
+}
+
+template <class T>
+void test_channel_tile(const Kernels<T>& kernels, int m, int v, int mode) {
+  const Index width = v * kernels.lanes, step = width + draw(0, 3);
+  const Index taps = draw(1, 4), channels = draw(1, 5);
+  const Index pixel_step = coin() ? 1 : draw(2, 9), channel_step = draw(1, 40);
+  const bool accumulate = mode & 1, finish = mode & 2, biased = coin(), residual = coin();
+  const double floor = coin() ? 0 : -kInfinity;
+  begin_case("channel_tile",
+             {{"MR", m}, {"NV", v}, {"taps", taps}, {"channels", channels},
+              {"pixel_step", pixel_step}, {"accumulate", accumulate}, {"finish", finish},
+              {"bias", biased}, {"residual", residual}});
+  std::vector<ChannelTap> tap;
+  Index furthest = 0, most = 0;
+  for (Index t = 0; t < taps; ++t) {
+    tap.push_back({draw(0, 30), draw(0, 5)});
+    furthest = std::max(furthest, tap.back().offset), most = std::max(most, tap.back().index);
+  }
+  const Array<T> pixels =
+      integers<T>(furthest + (channels - 1) * channel_step + (m - 1) * pixel_step + 1);
+  const Array<T> weight = integers<T>((most + 1) * channels * width);
+  const Array<T> bias = integers<T>(width), other = integers<T>((m - 1) * step + width);
+  if (draw(0, 5) == 0) pixels[furthest] = static_cast<T>(kNan);
+  Target<T> sum((m - 1) * step + width);
+  for (Index p = 0; p < m; ++p)
+    for (Index i = 0; i < width; ++i) {
+      const Index at = p * step + i;
+      double value = 0;
+      if (accumulate) sum.set(at, value = static_cast<double>(draw(-9, 9)));
+      for (const ChannelTap& t : tap)
+        for (Index c = 0; c < channels; ++c)
+          value += static_cast<double>(pixels[t.offset + c * channel_step + p * pixel_step]) *
+                   static_cast<double>(weight[(t.index * channels + c) * width + i]);
+      if (finish) {
+        if (biased) value += static_cast<double>(bias[i]);
+        if (residual) value += static_cast<double>(other[at]);
+        value = finished(value, floor);
+      }
+      sum.expect(at, value);
+    }
+  kernels.channel_tile[m][v]({pixels.data(), tap.data(), taps, channels, channel_step, pixel_step,
+                              weight.data(), sum.data(), step, accumulate, finish,
+                              static_cast<T>(floor), biased ? bias.data() : nullptr,
+                              residual ? other.data() : nullptr});
+  sum.check();
+}
+
+template <class T>
+void test_plane_tile(const Kernels<T>& kernels, int m, Index channels) {
+  const Index all = draw(1, 6), pixel_step = channels + draw(0, 3), step = channels + draw(0, 3);
+  const bool some = coin(), biased = coin(), residual = coin();
+  const Epilogue<T> epilogue = draw_epilogue<T>();
+  begin_case("plane_tile",
+             {{"MR", m}, {"channels", channels}, {"taps", all}, {"some", some}, {"bias", biased},
+              {"residual", residual}, {"activation", static_cast<Index>(epilogue.activation)}});
+  std::vector<Index> offset, tap;
+  Index furthest = 0;
+  for (Index t = 0; t < all; ++t) {
+    offset.push_back(draw(0, 30));
+    if (some && t % 2) continue;
+    tap.push_back(t);
+    furthest = std::max(furthest, offset.back());
+  }
+  const Array<T> pixels = integers<T>(furthest + (m - 1) * pixel_step + channels);
+  const Array<T> weight = integers<T>((tap.back() + 1) * channels);
+  const Array<T> bias = integers<T>(channels), other = integers<T>((m - 1) * step + channels);
+  Target<T> target((m - 1) * step + channels);
+  for (Index p = 0; p < m; ++p)
+    for (Index c = 0; c < channels; ++c) {
+      const Index at = p * step + c;
+      double value = biased ? static_cast<double>(bias[c]) : 0;
+      for (Index t : tap)
+        value += static_cast<double>(
+                     pixels[offset[static_cast<std::size_t>(t)] + p * pixel_step + c]) *
+                 static_cast<double>(weight[t * channels + c]);
+      if (residual) value += static_cast<double>(other[at]);
+      target.expect(at, activate(value, epilogue));
+    }
+  kernels.plane_tile[m]({pixels.data(), offset.data(), some ? tap.data() : nullptr,
+                         static_cast<Index>(tap.size()), pixel_step, channels, weight.data(),
+                         target.data(), step, biased ? bias.data() : nullptr,
+                         residual ? other.data() : nullptr, epilogue});
+  target.check();
+}
+
+}  // namespace
+
+template <class T>
+void test_tiles(const Kernels<T>& kernels) {
+  for (int mode = 0; mode < 16; ++mode) {
+    for (int m = 1; m <= kernels.tile_rows; ++m)
+      for (int v = 1; v <= kernels.tile_vectors[m]; ++v) test_tile(kernels, m, v, mode);
+    for (int v = 1; v <= kMaxChannelVectors; ++v)
+      for (int m = 1; m <= kernels.channel_pixels[v]; ++m) test_channel_tile(kernels, m, v, mode);
+  }
+  for (int repeat = 0; repeat < 4; ++repeat)
+    for (int m = 1; m <= kMaxPlanePixels; ++m)
+      for (Index channels : edges(kernels.lanes)) test_plane_tile(kernels, m, channels);
+}
+
+template void test_tiles(const Kernels<float>&);
+template void test_tiles(const Kernels<double>&);
+
+}  // namespace fastconv::test
