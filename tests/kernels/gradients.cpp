@@ -1,5 +1,5 @@
-// The register tiles of the weight gradient (dot, outer), what feeds and ends them (transpose,
-// reduce, total), and the windows of pooling (max, add).
+// The tiles of the weight gradient (dot, outer, row_gradient) and what feeds and ends them
+// (transpose, reduce, total).
 #include <algorithm>
 
 #include "harness.hpp"
@@ -126,46 +126,50 @@ void test_totals(const Kernels<T>& kernels, Index columns) {
   sums.check();
 }
 
-// NaN and infinities among the pixels, and many that are equal.
+// Rows stand in arrays of their own. What only outputs beyond the last column would meet is NaN.
 template <class T>
-void test_windows(const Kernels<T>& kernels, Index pixels) {
-  const Index taps = draw(1, 9);
-  const Index written = (pixels - 1) / kernels.lanes * kernels.lanes + kernels.lanes;
-  const bool with_tap = coin(), special = coin();
-  begin_case("max", {{"taps", taps}, {"pixels", pixels}, {"tap", with_tap}, {"special", special}});
-  std::vector<Index> offset;
-  for (Index t = 0; t < taps; ++t) offset.push_back(draw(0, 20));
-  const Index furthest = *std::max_element(offset.begin(), offset.end());
-  const Array<T> strip = integers<T>(furthest + written);
-  Target<T> sum(written);
-  for (Index q = 0; q < written; ++q) {
-    double value = 0;
-    for (Index place : offset) value += static_cast<double>(strip[place + q]);
-    sum.expect(q, value);
+void test_row_gradient(const Kernels<T>& kernels, int kernel, int stride, Index columns) {
+  const Index taps = draw(1, 8), dilation = coin() ? 1 : draw(2, 3), grad_rows = draw(1, 9);
+  const Index extent = (taps - 1) * dilation + 1, pad = draw(0, extent - 1);
+  const Index met = (columns - 1) * stride + extent - pad, width = met + draw(-(extent - 1), 9);
+  if (width < 1) return;
+  const Index grad_stride = columns + draw(0, 3), lanes = kernels.lanes;
+  const bool accumulate = coin();
+  begin_case("row_gradient", {{"KH", kernel}, {"S", stride}, {"columns", columns}, {"width", width},
+                              {"KW", taps}, {"dilation", dilation}, {"pad", pad},
+                              {"rows", grad_rows}, {"accumulate", accumulate}});
+  std::vector<Array<T>> row;
+  std::vector<const T*> rows;
+  for (Index j = 0; j < (grad_rows - 1) * stride + kernel; ++j) {
+    row.push_back(filled<T>(width, static_cast<T>(kNan)));
+    for (Index x = 0; x < std::min(width, met); ++x)
+      row.back()[x] = static_cast<T>(draw(-4, 4));
+    rows.push_back(row.back().data());
   }
-  kernels.add(strip.data(), offset.data(), taps, pixels, sum.data());
+  const Array<T> grad = filled<T>((grad_rows - 1) * grad_stride + columns, static_cast<T>(kNan));
+  for (Index r = 0; r < grad_rows; ++r)
+    for (Index x = 0; x < columns; ++x)
+      grad[r * grad_stride + x] = static_cast<T>(draw(-4, 4));
+  Target<T> sum(taps * kernel * lanes);
+  if (accumulate) sum.set_all();
+  for (Index kw = 0; kw < taps; ++kw)
+    for (Index kh = 0; kh < kernel; ++kh)
+      for (Index lane = 0; lane < lanes; ++lane) {
+        const Index at = (kw * kernel + kh) * lanes + lane;
+        double value = accumulate ? sum.get(at) : 0;
+        for (Index r = 0; r < grad_rows; ++r)
+          for (Index x = lane; x < columns; x += lanes) {
+            const Index column = x * stride + kw * dilation - pad;
+            if (column < 0 || column >= width) continue;
+            const auto j = static_cast<std::size_t>(r * stride + kh);
+            value += static_cast<double>(grad[r * grad_stride + x]) *
+                     static_cast<double>(row[j][column]);
+          }
+        sum.expect(at, value);
+      }
+  kernels.row_gradient(kernel, stride)({rows.data(), grad.data(), grad_rows, grad_stride, columns,
+                                        taps, dilation, pad, width, sum.data(), accumulate});
   sum.check();
-
-  constexpr double kSpecial[] = {kNan, -kInfinity, -kInfinity, kInfinity};
-  if (special)
-    for (Index i = 0; i < strip.size(); ++i)
-      if (coin()) strip[i] = static_cast<T>(kSpecial[draw(0, 3)]);
-  Target<T> best(written);
-  Target<typename MaxArgs<T>::Tap> tap(written);
-  for (Index q = 0; q < written; ++q) {
-    double value = -kInfinity;
-    Index from = -1;
-    for (Index t = 0; t < taps; ++t) {
-      const auto pixel = static_cast<double>(strip[offset[static_cast<std::size_t>(t)] + q]);
-      if (pixel > value || pixel != pixel) value = pixel, from = t;
-    }
-    best.expect(q, value);
-    tap.expect(q, static_cast<double>(from));
-  }
-  kernels.max({strip.data(), offset.data(), taps, pixels, best.data(),
-               with_tap ? tap.data() : nullptr});
-  best.check();
-  if (with_tap) tap.check();
 }
 
 }  // namespace
@@ -182,9 +186,15 @@ void test_gradients(const Kernels<T>& kernels) {
     for (Index size : edges(kernels.lanes)) {
       test_transpose(kernels, size);
       test_totals(kernels, size);
-      test_windows(kernels, size);
     }
   for (Index columns : edges(16)) test_transpose(kernels, columns);
+  for (int kernel = 1; kernel <= 9; ++kernel)
+    for (int stride = 1; stride <= 3; ++stride) {
+      if (!kernels.row_gradient(kernel, stride)) continue;
+      for (int repeat = 0; repeat < 4; ++repeat)
+        for (Index columns : edges(kernels.lanes))
+          test_row_gradient(kernels, kernel, stride, columns);
+    }
 }
 
 template void test_gradients(const Kernels<float>&);
