@@ -1,5 +1,5 @@
-// The register tiles of the weight gradient (dot, outer), what feeds and ends them (transpose,
-// reduce, total), and the windows of pooling (max, add).
+// The register tiles of the weight gradient (dot, outer), and what feeds and ends them (transpose,
+// reduce, total).
 #include <algorithm>
 
 #include "harness.hpp"
@@ -126,48 +126,6 @@ void test_totals(const Kernels<T>& kernels, Index columns) {
   sums.check();
 }
 
-// NaN and infinities among the pixels, and many that are equal.
-template <class T>
-void test_windows(const Kernels<T>& kernels, Index pixels) {
-  const Index taps = draw(1, 9);
-  const Index written = (pixels - 1) / kernels.lanes * kernels.lanes + kernels.lanes;
-  const bool with_tap = coin(), special = coin();
-  begin_case("max", {{"taps", taps}, {"pixels", pixels}, {"tap", with_tap}, {"special", special}});
-  std::vector<Index> offset;
-  for (Index t = 0; t < taps; ++t) offset.push_back(draw(0, 20));
-  const Index furthest = *std::max_element(offset.begin(), offset.end());
-  const Array<T> strip = integers<T>(furthest + written);
-  Target<T> sum(written);
-  for (Index q = 0; q < written; ++q) {
-    double value = 0;
-    for (Index place : offset) value += static_cast<double>(strip[place + q]);
-    sum.expect(q, value);
-  }
-  kernels.add(strip.data(), offset.data(), taps, pixels, sum.data());
-  sum.check();
-
-  constexpr double kSpecial[] = {kNan, -kInfinity, -kInfinity, kInfinity};
-  if (special)
-    for (Index i = 0; i < strip.size(); ++i)
-      if (coin()) strip[i] = static_cast<T>(kSpecial[draw(0, 3)]);
-  Target<T> best(written);
-  Target<typename MaxArgs<T>::Tap> tap(written);
-  for (Index q = 0; q < written; ++q) {
-    double value = -kInfinity;
-    Index from = -1;
-    for (Index t = 0; t < taps; ++t) {
-      const auto pixel = static_cast<double>(strip[offset[static_cast<std::size_t>(t)] + q]);
-      if (pixel > value || pixel != pixel) value = pixel, from = t;
-    }
-    best.expect(q, value);
-    tap.expect(q, static_cast<double>(from));
-  }
-  kernels.max({strip.data(), offset.data(), taps, pixels, best.data(),
-               with_tap ? tap.data() : nullptr});
-  best.check();
-  if (with_tap) tap.check();
-}
-
 }  // namespace
 
 template <class T>
@@ -182,7 +140,6 @@ void test_gradients(const Kernels<T>& kernels) {
     for (Index size : edges(kernels.lanes)) {
       test_transpose(kernels, size);
       test_totals(kernels, size);
-      test_windows(kernels, size);
     }
   for (Index columns : edges(16)) test_transpose(kernels, columns);
 }
