@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from inspect import isfunction, signature
 
 import numpy as np
 import pytest
@@ -161,6 +162,25 @@ def test_nhwc_shapes():
     out = np.empty_like(y)
     assert fc.conv2d(last(X), W, B, layout="NHWC", out=out) is out
     assert np.array_equal(out, y)
+
+
+def takes_layout():
+    functions = (getattr(fc, name) for name in dir(fc) if not name.startswith("_"))
+    return [f for f in functions if isfunction(f) and "layout" in signature(f).parameters]
+
+
+@pytest.mark.parametrize("function", takes_layout(), ids=lambda function: function.__name__)
+def test_layout_of_a_wrong_type_is_named(function):
+    """An array among them, whose `!=` has no single answer."""
+    name = function.__name__
+    dims = int(name.removesuffix("_backward")[-2])
+    x = np.ones((2, 2, 5, 5, 5)[: 2 + dims])
+    arrays = [x] * (1 + name.endswith("_backward"))
+    window = np.ones((2, 2, 1, 1, 1)[: 2 + dims]) if "conv" in name else 1
+    for layout, kind in ((np.ones(3), "ndarray"), (3, "int"), (None, "NoneType")):
+        with pytest.raises(TypeError, match=f"^{name}: layout is a {kind} .wanted 'NC"):
+            function(*arrays, window, layout=layout)
+    function(*arrays, window, layout="".join(["NC", "HW"]))  # equal, and another object
 
 
 def test_out_of_any_strides():

@@ -19,7 +19,7 @@ from ._coerce import (
     as_pads,
     float_arrays,
 )
-from ._layout import check_layout
+from ._layout import NCHW, check_layout
 from .activation import ACTIVATIONS
 
 Activation = str | tuple[str, float] | None
@@ -63,7 +63,7 @@ def forward(
         groups = as_int(function, "groups", groups)
     kind, slope = (0, 0.0) if activation is None else as_activation(function, activation)
     return _core.conv_forward(
-        function, dims, layout != "NCHW" and check_layout(function, layout, dims), input, weight,
+        function, dims, layout is not NCHW and check_layout(function, layout, dims), input, weight,
         bias, stride, padding, dilation, groups, as_algorithm(function, algorithm), kind, slope,
         residual, out,
     )  # fmt: skip

@@ -6,7 +6,7 @@ from typing import Any
 
 from .. import _core
 from ._coerce import Array, Ints, Padding, as_array, as_int, as_ints, as_pads
-from ._layout import check_layout
+from ._layout import NCHW, check_layout
 
 
 def max_pool2d(
@@ -218,7 +218,7 @@ def window_of(
         padding = as_pads(function, padding, dims)
     if type(dilation) is not int:
         dilation = as_ints(function, "dilation", dilation, dims)
-    nhwc = layout != "NCHW" and check_layout(function, layout, dims)
+    nhwc = layout is not NCHW and check_layout(function, layout, dims)
     return nhwc, (kernel_size, stride, padding, dilation)
 
 
