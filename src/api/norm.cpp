@@ -54,6 +54,8 @@ CrossEntropy<T> cross_entropy_of(const fastconv_axis_desc& desc,
   if (problem.shape.length < 1) invalid("input has no class (wanted at least one)");
   if (!(args->label_smoothing >= 0 && args->label_smoothing <= 1))
     invalid("label_smoothing is " + std::to_string(args->label_smoothing) + " (wanted 0 to 1)");
+  if (args->reduction < FASTCONV_REDUCTION_NONE || args->reduction > FASTCONV_REDUCTION_SUM)
+    invalid("reduction is " + std::to_string(args->reduction) + " (wanted a fastconv_reduction)");
   if (problem.shape.count() == 0) return problem;
   read<T>("input", args->input);
   if (!problem.labels == !problem.probabilities)
