@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from checks import Array, exact_sum, integers, normal, within_ulps
+from checks import Array, Check, arrays_of, exact_sum, integers, normal, within_sum, within_ulps
 from contest import Contest
 from layers import ACTIVATION_LAYERS, DENSE_LAYERS, LOGIT_LAYERS, ConvLayer, DenseLayer
 
@@ -140,7 +140,28 @@ def test_batch_norm(contest: Contest, layer: ConvLayer, direction: str) -> None:
     x, gy = 3 * normal(0, layer.output_shape), normal(1, layer.output_shape)
     w, b = (normal(seed, (layer.out_channels,)) for seed in (2, 3))
     arrays = (x, None, None, w, b)
-    _both_ways(contest, layer.name, "batch_norm", direction, gy, arrays, {"training": True})
+    check = within_ulps("batch_norm")
+    if direction == "backward":
+        check = _batch_norm_gradients(x, gy)
+    _both_ways(contest, layer.name, "batch_norm", direction, gy, arrays, {"training": True}, check)
+
+
+def _batch_norm_gradients(x: Array, gy: Array) -> Check:
+    """Those of the parameters are sums over all of a channel: of grad_output times the normalised
+    input, and of grad_output.
+    """
+    axes = (0, 2, 3)
+    normalized = (x - x.mean(axes, keepdims=True)) / x.std(axes, keepdims=True)
+    sums = [np.abs(gy * normalized).sum(axes), np.abs(gy).sum(axes)]
+    checks = [within_sum(x.size // x.shape[1], magnitude) for magnitude in sums]
+
+    def check(ours: Any, theirs: Any) -> None:
+        (grad_input, *got), (expected_input, *expected) = arrays_of(ours), arrays_of(theirs)
+        within_ulps("batch_norm_backward")(grad_input, expected_input)
+        for within, *pair in zip(checks, got, expected):
+            within(*pair)
+
+    return check
 
 
 @directions
@@ -189,6 +210,7 @@ def _both_ways(
     grad_output: Array,
     arrays: tuple[Array | None, ...],
     options: dict[str, Any],
+    check: Check | None = None,
 ) -> None:
     """`name` on `arrays`, or its gradient; flop of these are not counted, bytes are."""
     if direction == "backward":
@@ -200,5 +222,5 @@ def _both_ways(
         function,
         lambda library: getattr(library, function)(*arrays, **options),
         operands=tuple(array for array in arrays if array is not None),
-        check=within_ulps(name),
+        check=check or within_ulps(function),
     )
