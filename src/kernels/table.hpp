@@ -77,7 +77,7 @@ struct OuterArgs {
 };
 
 // target[(row * columns + column) * width + c] = source(c, row, column); 0 for c from channels to
-// width.
+// width, which is whole vectors.
 template <class T>
 struct TransposeArgs {
   const T* source;

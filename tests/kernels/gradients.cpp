@@ -72,7 +72,8 @@ void test_outer(const Kernels<T>& kernels, int m, int v, bool accumulate) {
 
 template <class T>
 void test_transpose(const Kernels<T>& kernels, Index columns) {
-  const Index channels = draw(1, 40), width = channels + draw(0, 17), rows = draw(1, 3);
+  const Index channels = draw(1, 40), rows = draw(1, 3), lanes = kernels.lanes;
+  const Index width = ((channels - 1) / lanes + draw(1, 2)) * lanes;  // whole vectors
   const Index column_stride = coin() ? 1 : draw(2, 5);
   const Index row_stride = columns * column_stride + draw(0, 3);
   const Index channel_stride = rows * row_stride + draw(0, 3);
