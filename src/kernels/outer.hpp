@@ -2,6 +2,7 @@
 // product added to them after the other.
 #pragma once
 
+#include "kernels/permute.hpp"
 #include "kernels/simd.hpp"
 #include "kernels/table.hpp"
 

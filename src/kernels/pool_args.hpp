@@ -36,8 +36,9 @@ struct PoolLine {
   Tap tap[kMostTaps];
 };
 
-// kernels/pool_boxes.hpp, pool_rows_first.hpp, pool_columns_first.hpp
-enum class PoolWay { boxes, rows, columns };
+// kernels/pool_boxes.hpp, pool_rows_first.hpp, pool_columns_first.hpp, pool_windows.hpp,
+// pool_whole.hpp, pool_repeat.hpp
+enum class PoolWay { boxes, rows, columns, windows, whole, repeat };
 
 template <class T>
 struct PoolArgs {

@@ -2,8 +2,8 @@
 // stride along it, then costs nothing, and turning them costs less.
 #pragma once
 
+#include "kernels/permute.hpp"
 #include "kernels/pool_args.hpp"
-#include "kernels/simd.hpp"
 
 namespace fastconv::FASTCONV_ISA {
 namespace {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "kernels/epilogue.hpp"
+#include "kernels/permute.hpp"
 #include "kernels/simd.hpp"
 #include "kernels/table.hpp"
 

@@ -23,13 +23,21 @@ class Plan {
        const PoolArrays<T>& arrays, const Divisors<T>* divisors)
       : kernels_(kernels), shape_(shape), kind_(kind), arrays_(arrays), divisors_(divisors) {
     const bool gradient = kind == PoolKind::mean_gradient;
+    bool disjoint = gradient;
     for (int i = 0; i < 3; ++i) {
       axis_[i] = trimmed(shape.axis[i]);
+      disjoint = disjoint && tiles(axis_[i]);
       if (gradient) axis_[i] = reversed(axis_[i]);
     }
     const bool channels_last =
         shape.c > 1 && arrays.source_stride.channel == 1 && arrays.target_stride.channel == 1 &&
         (!arrays.index || arrays.index_stride.channel == 1);
+    if (!channels_last && choose_simple_way(disjoint)) {
+      line_axis_ = axis_[2];
+      choose_divisors();
+      choose_blocks();
+      return;
+    }
     turn_ = !channels_last && worth_turning();
     if (turn_) {
       packed(arrays_.source_stride, axis_[1].sources, axis_[2].sources);
@@ -116,6 +124,50 @@ class Plan {
     if (way_ == PoolWay::boxes) slide_ = false;
   }
 
+  // Whether each source lies in at most one window, and each window in the sources.
+  static bool tiles(const PoolAxis& axis) {
+    return axis.pad == 0 && axis.dilation == 1 && axis.targets * axis.kernel <= axis.sources &&
+           (axis.stride == axis.kernel || axis.targets == 1);
+  }
+
+  // The ways of contiguous rows that read each source once and store each target from registers.
+  bool choose_simple_way(bool disjoint) {
+    if (arrays_.source_stride.axis[2] != 1 || arrays_.target_stride.axis[2] != 1) return false;
+    if (disjoint) {
+      way_ = PoolWay::repeat;
+      for (int i = 1; i >= 0; --i) {
+        const PoolAxis &outer = axis_[i], &inner = axis_[2];
+        const bool whole = outer.sources == 1 && outer.kernel == outer.targets &&
+                           inner.sources == 1 && inner.kernel == inner.targets;
+        if (!whole || arrays_.target_stride.axis[i] != inner.targets) break;
+        const std::int64_t all = outer.targets * inner.targets;
+        axis_[2] = {1, all, all, 1, 1, 0, 1};
+        axis_[i] = {1, 1, 1, 1, 1, 0, 1};
+      }
+      return true;
+    }
+    if (kind_ == PoolKind::mean_gradient) return false;
+    if (kind_ != PoolKind::max_index && std::all_of(axis_, axis_ + 3, covers_all) &&
+        flat(arrays_.source_stride, &PoolAxis::sources)) {
+      fold_global();
+      way_ = PoolWay::whole;
+      return true;
+    }
+    // Few columns and rows, none of the windows in padding alone; lanes mostly used.
+    const PoolAxis& width = axis_[2];
+    const bool columns = width.stride <= 2 ? width.kernel == 2 || width.kernel == 3
+                                           : width.stride == 4 && width.kernel == 4;
+    if (!columns || axis_[0].kernel * axis_[1].kernel > 12 || width.targets * 8 < kernels_.lanes * 3)
+      return false;
+    for (const PoolAxis& axis : axis_)
+      if (axis.dilation != 1 || axis.pad >= axis.kernel ||
+          (axis.targets - 1) * axis.stride - axis.pad >= axis.sources)
+        return false;
+    if (kind_ == PoolKind::max_index && arrays_.index_stride.axis[2] != 1) return false;
+    way_ = PoolWay::windows;
+    return true;
+  }
+
   // Small planes without gaps, enough of them to fill most lanes.
   bool worth_turning() const {
     const std::int64_t elements = std::max(shape_.inputs(), shape_.outputs());
@@ -175,6 +227,11 @@ class Plan {
     if (slide_ || way_ == PoolWay::columns) rows = std::max(rows, 4 * overlap);
     rows_ = Split(axis_[1].targets, std::max<std::int64_t>(rows, 8));
     depths_ = Split(axis_[0].targets, 1);
+    if (simple()) {
+      const std::int64_t elements = kBandBytes / static_cast<std::int64_t>(sizeof(T));
+      band_ = std::clamp<std::int64_t>(elements / axis_[2].sources, 1, rows_.largest());
+      return;
+    }
     const PoolLine line = make_line(line_axis_, group_, sums(), kernels_.lanes);
     band_ = slide_ ? rows_.largest()
                    : std::clamp<std::int64_t>(
@@ -194,7 +251,7 @@ class Plan {
     }
     if (way_ != PoolWay::boxes) args.axis[2] = line_axis_;
     args.line.group = group;
-    if (way_ != PoolWay::boxes) args.line = make_line(line_axis_, group, sums(), kernels_.lanes);
+    if (way_ != PoolWay::boxes && !simple()) args.line = make_line(line_axis_, group, sums(), kernels_.lanes);
     args.apart = apart_;
     args.slide = slide_;
     args.source = arrays_.source;
@@ -236,7 +293,7 @@ class Plan {
     const std::int64_t index_words = kind_ == PoolKind::max_index ? 8 / sizeof(T) : 0;
     const std::int64_t turned =
         turn_ ? kernels_.lanes * (args.source_size + args.target_size * (1 + index_words)) : 0;
-    if (way_ == PoolWay::boxes) return turned;
+    if (way_ == PoolWay::boxes || simple()) return turned;
     const auto pitch = [&](std::int64_t n) { return up(n, kernels_.lanes) * kernels_.lanes; };
     const PoolLine& line = args.line;
     const std::int64_t wide = pitch(line.left + line.length + line.right);
@@ -251,6 +308,10 @@ class Plan {
     const std::int64_t arrays = kind_ == PoolKind::max_index ? 2 : 1;
     return turned + (kPoolRing + 1) * wide +
            arrays * ((line.levels + 1) * wide + lines * row + results * row + suffix);
+  }
+
+  bool simple() const {
+    return way_ == PoolWay::windows || way_ == PoolWay::whole || way_ == PoolWay::repeat;
   }
 
   bool sums() const { return divisors_ != nullptr; }
@@ -285,7 +346,7 @@ class Plan {
   const Divisors<T>* divisors_;
   PoolAxis axis_[3], line_axis_;
   PoolWay way_;
-  bool slide_, turn_;
+  bool slide_ = false, turn_ = false;
   std::vector<T> divisor_[3];
   std::int64_t group_ = 1, apart_ = 1, band_ = 1;
   Split rows_{1, 1}, depths_{1, 1};

@@ -1,0 +1,257 @@
+// Windows of a few columns, lanes being neighbours along a row: the columns of a row are joined as
+// they are loaded, then the rows, down a strip as wide as a vector. Of windows that overlap, a row
+// is joined along itself once.
+#pragma once
+
+#include "kernels/permute.hpp"
+#include "kernels/pool_rows.hpp"
+
+namespace fastconv::FASTCONV_ISA {
+namespace {
+
+// The windows of `count` targets side by side, K columns each, S apart. Those of a `Whole` strip
+// fill a vector and lie within the row.
+template <class Op, int K, int S, bool Whole>
+struct Strip {
+  using T = typename Op::Element;
+  static constexpr Index N = kLanes<T>;
+  using Item = typename Op::template Item<N>;
+  static constexpr bool kPlaces = !std::is_same_v<Item, Vec<T>>;
+  static constexpr int kVectors = S == 1 ? K : S;
+  static_assert(S == 1 || K == S || (S == 2 && K == 3));
+
+  Strip(const PoolArgs<T>& args_, Index first, Index count_) : args(args_), count(count_) {
+    const PoolAxis& width = args.axis[2];
+    column = first * S - width.pad;
+    for (int v = 0; v < kVectors && !Whole; ++v) {
+      const Index from = column + (S == 1 ? v : v * N);
+      lanes[v] = LaneRange<T>(-from, width.sources - from);
+    }
+    beyond = column + 2 * N < width.sources;
+    Vec<Mask<T>> lane;
+    FASTCONV_UNROLL
+    for (Index i = 0; i < N; ++i) lane[i] = static_cast<Mask<T>>(i * S);
+    for (int t = 0; t < K && kPlaces; ++t) {
+      const Vec<Mask<T>> at = lane + static_cast<Mask<T>>(column + t);
+      place[t] = at < 0 ? Vec<Mask<T>>{} : at;  // before the row: of the row's first element
+    }
+    if (Whole && args.divisor[2])
+      divisor = load(args.divisor[2] + first);
+    else if (args.divisor[2])
+      divisor = load_lanes_or(args.divisor[2] + first, LaneRange<T>(0, count), broadcast(T{1}));
+  }
+
+  // The windows' part in a row; `base` is the place of the row's first element.
+  FASTCONV_INLINE Item along(const T* row, Index base) const {
+    Vec<T> vector[kVectors], tap[K];
+    FASTCONV_UNROLL
+    for (int v = 0; v < kVectors; ++v) {
+      const T* from = row + column + (S == 1 ? v : v * N);
+      vector[v] = Whole ? load(from) : load_lanes_or(from, lanes[v], broadcast(Op::identity()));
+    }
+    if constexpr (S > 1) unzip_all<T, N, kVectors>(vector);
+    FASTCONV_UNROLL
+    for (int t = 0; t < K && t < kVectors; ++t) tap[t] = vector[t];
+    if constexpr (K > kVectors) {
+      Vec<Mask<T>> next;
+      FASTCONV_UNROLL
+      for (Index i = 0; i < N; ++i) next[i] = static_cast<Mask<T>>(i + 1);
+      const T last = Whole || beyond ? row[column + 2 * N] : Op::identity();
+      tap[K - 1] = shuffle<T>(vector[0], broadcast(last), next);
+    }
+    if constexpr (kPlaces) {
+      Item all{tap[0], place[0]};
+      FASTCONV_UNROLL
+      for (int t = 1; t < K; ++t) all = Op::template join<N>(all, Item{tap[t], place[t]});
+      all.place += static_cast<Mask<T>>(base);
+      return all;
+    } else {
+      Item all = tap[0];
+      FASTCONV_UNROLL
+      for (int t = 1; t < K; ++t) all = Op::template join<N>(all, tap[t]);
+      return all;
+    }
+  }
+
+  // The same of a row above the plane or below it, which never wins: above, the window's place is
+  // the first row's until something does.
+  FASTCONV_INLINE Item outside(Index base) const {
+    if constexpr (kPlaces)
+      return {broadcast(Op::identity()), place[0] + static_cast<Mask<T>>(base)};
+    else
+      return broadcast(Op::identity());
+  }
+
+  const PoolArgs<T>& args;
+  Index count, column;
+  bool beyond;
+  LaneRange<T> lanes[kVectors];
+  Vec<Mask<T>> place[K];
+  Vec<T> divisor;
+};
+
+// Where the targets of a strip are stored, row after row.
+template <class Strip>
+struct StripRows {
+  using T = typename Strip::T;
+  static constexpr Index N = kLanes<T>;
+  const Strip& strip;
+  T* target;
+  std::int64_t* index;
+  T divisor;
+
+  template <bool Mean>
+  FASTCONV_INLINE void store_row(typename Strip::Item item, Index r) const {
+    const PoolArgs<T>& args = strip.args;
+    T* const to = target + r * args.target_stride[1];
+    if constexpr (Strip::kPlaces) {
+      store_first(to, item.value, strip.count);
+      std::int64_t* const at = index + r * args.index_stride[1];
+      if constexpr (sizeof(T) == 8) {
+        store_first(at, item.place, strip.count);
+      } else {
+        using Half = Part<std::int64_t, N / 2>;
+        using Places = Part<Mask<T>, N>;
+        store_first(at, __builtin_convertvector((half_of<Mask<T>, N>(Places(item.place), false)), Half),
+                    strip.count < N / 2 ? strip.count : N / 2);
+        if (strip.count > N / 2)
+          store_first(at + N / 2,
+                      __builtin_convertvector((half_of<Mask<T>, N>(Places(item.place), true)), Half),
+                      strip.count - N / 2);
+      }
+    } else if constexpr (Mean) {
+      store_first(to, item / (strip.divisor * (divisor * args.divisor[1][args.row + r])),
+                  strip.count);
+    } else {
+      store_first(to, item, strip.count);
+    }
+  }
+};
+
+// Rows [begin, begin + rows) of the block, of one depth.
+template <class Op, bool Mean, int K, int S, class Strip>
+FASTCONV_INLINE void down(const Strip& strip, const typename Op::Element* source, const Reach& z,
+                          const StripRows<Strip>& to, Index begin, Index rows) {
+  constexpr Index N = Strip::N;
+  using T = typename Op::Element;
+  using Item = typename Strip::Item;
+  const PoolArgs<T>& args = strip.args;
+  const PoolAxis& height = args.axis[1];
+  const Index step = args.source_stride[1], columns = args.axis[2].sources;
+  if (K > S && z.count == 1 && height.kernel == K && height.stride == S) {
+    const Index base = z.first * height.sources * columns;
+    Index top = (args.row + begin) * S - height.pad;
+    const auto line = [&](Index y) FASTCONV_LAMBDA {
+      return y < 0 || y >= height.sources ? strip.outside(base)
+                                          : strip.along(source + y * step, base + y * columns);
+    };
+    Item row[K];
+    FASTCONV_UNROLL
+    for (int t = 0; t < K - S; ++t) row[S + t] = line(top + t);
+    for (Index r = begin; r < begin + rows; ++r, top += S) {
+      FASTCONV_UNROLL
+      for (int t = 0; t < K - S; ++t) row[t] = row[S + t];
+      FASTCONV_UNROLL
+      for (int t = K > S ? K - S : 0; t < K; ++t) row[t] = line(top + t);
+      Item all = row[0];
+      FASTCONV_UNROLL
+      for (int t = 1; t < K; ++t) all = Op::template join<N>(all, row[t]);
+      to.template store_row<Mean>(all, r);
+    }
+    return;
+  }
+  for (Index r = begin; r < begin + rows; ++r) {
+    const Reach y = reach(height, args.row + r);
+    const auto line = [&](Index i, Index j) FASTCONV_LAMBDA {
+      const Index at = y.first + j * y.step, depth = i * z.step;
+      return strip.along(source + depth * args.source_stride[0] + at * step,
+                         ((z.first + depth) * height.sources + at) * columns);
+    };
+    Item all = line(0, 0);
+    for (Index i = 0; i < z.count; ++i)
+      for (Index j = i == 0 ? 1 : 0; j < y.count; ++j)
+        all = Op::template join<N>(all, line(i, j));
+    to.template store_row<Mean>(all, r);
+  }
+}
+
+template <class Op, bool Mean, int K, int S, bool Whole>
+struct StripOf {
+  using T = typename Op::Element;
+  using Part = Strip<Op, K, S, Whole>;
+
+  // Rows of all planes and depths of the block: of the caller's, that of one row may be one of many.
+  static FASTCONV_INLINE void rows(const PoolArgs<T>& args, const Part& strip, Index first,
+                                   Index plane, Index od, Index begin, Index count) {
+    const Reach z = reach(args.axis[0], od);
+    const T* source = args.source + plane * args.source_plane + z.first * args.source_stride[0];
+    StripRows<Part> to{strip, nullptr, nullptr, T{1}};
+    to.target = args.target + plane * args.target_plane + od * args.target_stride[0] +
+                args.row * args.target_stride[1] + first;
+    if (args.index)
+      to.index = args.index + plane * args.index_plane + od * args.index_stride[0] +
+                 args.row * args.index_stride[1] + first;
+    if (Mean) to.divisor = args.divisor[0][od];
+    down<Op, Mean, K, S>(strip, source, z, to, begin, count);
+  }
+
+  static __attribute__((noinline)) void planes(const PoolArgs<T>& args, Index first, Index count,
+                                               Index begin, Index rows_) {
+    const Part strip(args, first, count);
+    for (Index plane = 0; plane < args.planes; ++plane)
+      for (Index od = args.depth; od < args.depth + args.depths; ++od)
+        rows(args, strip, first, plane, od, begin, rows_);
+  }
+};
+
+// Calls body(whole, first, count) for strips of the targets of a row, `whole` being a constant.
+template <int K, int S, class T, class Body>
+FASTCONV_INLINE void for_strips(const PoolAxis& width, const Body& body) {
+  constexpr Index N = kLanes<T>;
+  const Index targets = width.targets;
+  for (Index o = 0; o < targets; o += N) {
+    const Index first = o + N > targets && targets >= N ? targets - N : o;
+    const Index count = targets - first < N ? targets - first : N;
+    // Strides deal out whole vectors, even if no window takes their last elements.
+    const Index left = first * S - width.pad, elements = (N - 1) * S + (K > S ? K : S);
+    if (count == N && left >= 0 && left + elements <= width.sources)
+      body(std::true_type{}, first, count);
+    else
+      body(std::false_type{}, first, count);
+  }
+}
+
+template <class Op, bool Mean, int K, int S, class T>
+void windows_of(const PoolArgs<T>& args) {
+  const PoolAxis& width = args.axis[2];
+  // Memory comes faster row after row: 224x224, 2x2, 13 ms an image against 24 down strips.
+  constexpr Index kWideBytes = 512;
+  if (K == S && width.sources * static_cast<Index>(sizeof(T)) > kWideBytes) {
+    for (Index plane = 0; plane < args.planes; ++plane)
+      for (Index od = args.depth; od < args.depth + args.depths; ++od)
+        for (Index r = 0; r < args.rows; ++r)
+          for_strips<K, S, T>(width, [&](auto whole, Index first, Index count) FASTCONV_LAMBDA {
+            using Of = StripOf<Op, Mean, K, S, decltype(whole)::value>;
+            Of::rows(args, typename Of::Part(args, first, count), first, plane, od, r, 1);
+          });
+    return;
+  }
+  for (Index begin = 0; begin < args.rows; begin += args.band) {
+    const Index rows = args.rows - begin < args.band ? args.rows - begin : args.band;
+    for_strips<K, S, T>(width, [&](auto whole, Index first, Index count) FASTCONV_LAMBDA {
+      StripOf<Op, Mean, K, S, decltype(whole)::value>::planes(args, first, count, begin, rows);
+    });
+  }
+}
+
+template <class Op, bool Mean, class T>
+void windows(const PoolArgs<T>& args) {
+  const PoolAxis& width = args.axis[2];
+  if (width.stride == 4) return windows_of<Op, Mean, 4, 4>(args);
+  if (width.stride == 2)
+    return width.kernel == 2 ? windows_of<Op, Mean, 2, 2>(args) : windows_of<Op, Mean, 3, 2>(args);
+  width.kernel == 2 ? windows_of<Op, Mean, 2, 1>(args) : windows_of<Op, Mean, 3, 1>(args);
+}
+
+}  // namespace
+}  // namespace fastconv::FASTCONV_ISA
