@@ -11,7 +11,8 @@ if(FASTCONV_SANITIZE)
 endif()
 
 function(fastconv_add_isa target name)
-  add_library(fastconv_${name} OBJECT kernels/isa.cpp)
+  add_library(fastconv_${name} OBJECT
+    kernels/isa.cpp kernels/isa_passes.cpp kernels/isa_pool.cpp)
   target_include_directories(fastconv_${name} PRIVATE ${CMAKE_CURRENT_SOURCE_DIR})
   target_compile_definitions(fastconv_${name} PRIVATE FASTCONV_ISA=${name})
   # Products and sums fuse in every ISA that has the instruction, by the same rule in each.

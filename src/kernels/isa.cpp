@@ -1,13 +1,10 @@
-// The kernels of one instruction set: compiled once for each, with FASTCONV_ISA its name.
-#include "kernels/batch_norm.hpp"
+// The kernels of one instruction set: this file and the others named isa_* are compiled once for
+// each, with FASTCONV_ISA its name. Here are those of convolution, and the table of all.
 #include "kernels/channels.hpp"
-#include "kernels/columns.hpp"
 #include "kernels/dot.hpp"
-#include "kernels/elementwise.hpp"
-#include "kernels/optimizer.hpp"
+#include "kernels/isa_parts.hpp"
 #include "kernels/outer.hpp"
 #include "kernels/plane_tile.hpp"
-#include "kernels/pool.hpp"
 #include "kernels/row_gradient.hpp"
 #include "kernels/row_tile.hpp"
 #include "kernels/rows.hpp"
@@ -80,7 +77,7 @@ constexpr void add_plane_tiles(Kernels<T>& kernels) {
 }
 
 template <class T>
-constexpr Kernels<T> make_kernels() {
+Kernels<T> make_kernels() {
   Kernels<T> kernels{};
   kernels.lanes = kLanes<T>;
   kernels.tile_rows = kTileRows;
@@ -95,37 +92,25 @@ constexpr Kernels<T> make_kernels() {
   kernels.pack_weight = pack_weight<T>;
   kernels.pack_panel = pack_panel<T>;
   kernels.store_channels = store_channels<T>;
-  kernels.activate = activate_each<T>;
-  kernels.activate_backward = activate_backward<T>;
-  kernels.softmax = softmax<T>;
-  kernels.softmax_backward = softmax_backward<T>;
-  kernels.local_response = local_response<T>;
-  kernels.local_response_backward = local_response_backward<T>;
-  kernels.moments[0] = moments_of_run<T>, kernels.moments[1] = moments_of_rows<T>;
-  kernels.gradient_sums[0] = gradients_of_run<T>, kernels.gradient_sums[1] = gradients_of_rows<T>;
-  kernels.norm_map[0] = map_run<T>, kernels.norm_map[1] = map_rows<T>;
-  kernels.sgd = sgd<T>;
-  kernels.adam = adam<T>;
   kernels.peak = peak<T>;
   kernels.peak_step = kPeakSums;
   kernels.transpose = transpose<T>;
-  kernels.pool_max = pool_max<T>;
-  kernels.pool_max_index = pool_max_index<T>;
-  kernels.pool_mean = pool_mean<T>;
-  kernels.pool_mean_gradient = pool_mean_gradient<T>;
   kernels.pack = pack<T>;
   kernels.store = store_sums<T>;
   kernels.total = total<T>;
   kernels.reduce = reduce<T>;
+  add_pooling(kernels);
+  add_passes(kernels);
   return kernels;
 }
-
-constexpr KernelTable kTable = {FASTCONV_TEXT(FASTCONV_ISA), kVectorBytes, make_kernels<float>(),
-                                make_kernels<double>()};
 
 }  // namespace
 
 extern const KernelTable& table() noexcept;
-const KernelTable& table() noexcept { return kTable; }
+const KernelTable& table() noexcept {
+  static const KernelTable kTable = {FASTCONV_TEXT(FASTCONV_ISA), kVectorBytes,
+                                     make_kernels<float>(), make_kernels<double>()};
+  return kTable;
+}
 
 }  // namespace fastconv::FASTCONV_ISA
