@@ -120,6 +120,28 @@ def test_random_problems(isa, dtype, threads, seed, algorithm):
             equal(g, wish, dtype, f"{name} of {problem}")
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_weight_gradients_of_batches(isa, dtype, threads, seed):
+    """Several images in one go, the input read in place where nothing has to be copied: planes with
+    and without gaps, pages apart or not, channels in any order.
+    """
+    draw, rng = random.Random(seed), np.random.default_rng(seed)
+    for _ in range(8):
+        fc.set_num_threads(draw.choice([1, 2, 3, 8]))
+        n, ic, oc = draw.randint(2, 9), draw.choice([1, 3, 6, 70]), draw.choice([16, 33, 130])
+        side, kernel = draw.choice([3, 7, 13, 32]), draw.choice([1, 1, 2, 3])
+        stride, padding = draw.choice([1, 1, 2]), draw.choice([0, 0, kernel // 2])
+        gap = draw.choice([0, 0, 5])
+        x = integers(rng, (n, ic, side, side + gap), dtype)[..., :side]
+        if draw.random() < 0.3:
+            x = x.transpose(0, 2, 3, 1).copy().transpose(0, 3, 1, 2)
+        w = integers(rng, (oc, ic, kernel, kernel), dtype)
+        gy = integers(rng, reference.conv2d(x, w, None, stride, padding).shape, dtype)
+        got = fc.conv2d_backward(gy, x, w, None, stride, padding, needs=(False, True, False))[1]
+        expected = reference.conv2d_backward(gy, x, w, None, stride, padding)[1]
+        equal(got, expected, dtype, f"{x.shape} {x.strides} {w.shape} {stride} {padding}")
+
+
 def test_many_channels_are_summed_in_chunks(isa, dtype, algorithm):
     """More input channels than one strip holds, more outputs than one task."""
     rng = np.random.default_rng(2)

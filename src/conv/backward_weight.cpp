@@ -25,14 +25,20 @@ class WeightGradient {
         shape_(shape),
         arrays_(arrays),
         taps_(shape.taps()),
-        row_units_(shape.oc, Method::unit_rows(kernels)),
+        step_(Method::row_step(kernels)),
+        row_units_((shape.oc - 1) / step_ + 1, Method::unit_rows(kernels) / step_),
         column_units_(shape.ic * taps_, whole_channels(taps_)),
         layout_(forward_taps(shape.axis[0], true), forward_taps(shape.axis[1], true),
                 forward_taps(shape.axis[2], true),
-                Method::kGapsCost ? static_cast<double>(row_units_.largest()) : 0),
+                Method::kGapsCost ? static_cast<double>(unit_rows()) : 0),
         method_(kernels, layout_),
         strips_(shape.n * layout_.blocks()),
-        chunks_(strips_, 1) {
+        chunks_(strips_, 1),
+        images_(Method::kAnyStrips && layout_.blocks() == 1
+                    ? std::clamp<std::int64_t>(StripLayout::kBlockPixels / shape.outputs(), 1,
+                                               shape.n)
+                    : 1),
+        in_place_(Method::kAnyStrips && readable_in_place()) {
     const std::int64_t units = shape.g * row_units_.parts * column_units_.parts;
     chunks_ = Split(strips_, (strips_ - 1) / std::max<std::int64_t>(1, kEnoughTasks / units) + 1);
 
@@ -52,8 +58,8 @@ class WeightGradient {
     return chunks_.parts * shape_.g * row_units_.parts * column_units_.parts;
   }
   std::int64_t workspace_size() const {
-    const std::int64_t rows = row_units_.largest(), columns = column_units_.largest();
-    return strip_size() + method_.grad_size(rows) + method_.sum_size(rows, columns) +
+    const std::int64_t rows = unit_rows(), columns = column_units_.largest();
+    return images_ * (strip_size() + method_.grad_size(rows)) + method_.sum_size(rows, columns) +
            method_.finish_size(rows, columns);
   }
   // Unless there is one chunk, each chunk's sums go to [chunk][oc][ic][tap] first.
@@ -65,33 +71,38 @@ class WeightGradient {
     task /= column_units_.parts;
     const std::int64_t row_unit = task % row_units_.parts;
     task /= row_units_.parts;
-    const Unit unit{task % shape_.g, row_units_.begin(row_unit), row_units_.size(row_unit),
+    const std::int64_t row = row_units_.begin(row_unit) * step_;
+    const Unit unit{task % shape_.g, row,
+                    std::min(row_units_.size(row_unit) * step_, shape_.oc - row),
                     column_units_.begin(column_unit), column_units_.size(column_unit)};
     const std::int64_t chunk = task / shape_.g;
 
     T* strip = workspace;
-    T* grad = strip + strip_size();
-    T* sum = grad + method_.grad_size(row_units_.largest());
+    T* grad = strip + images_ * strip_size();
+    T* sum = grad + images_ * method_.grad_size(unit_rows());
     const std::int64_t first = unit.column / taps_;
+    const Index channel = in_place_ ? shape_.input.channel : layout_.channel;
+    const std::vector<Index>& tap = in_place_ ? tap_in_place_ : layout_.offset;
     const auto offset = [&](std::int64_t i) {
       const std::int64_t column = unit.column + i;
-      return (column / taps_ - first) * layout_.channel +
-             layout_.offset[static_cast<std::size_t>(column % taps_)];
+      return (column / taps_ - first) * channel + tap[static_cast<std::size_t>(column % taps_)];
     };
-    for (std::int64_t i = 0; i < chunks_.size(chunk); ++i) {
+    for (std::int64_t i = 0; i < chunks_.size(chunk); i += images_) {
       const std::int64_t index = chunks_.begin(chunk) + i;
       const Block block = layout_.block(index % layout_.blocks());
       const std::int64_t n = index / layout_.blocks();
-      pack_input(unit, n, block, strip);
+      const std::int64_t images = std::min(images_, chunks_.size(chunk) - i);
       const Strides& stride = shape_.output;
-      method_.pack_grad(unit, block,
-                        {arrays_.grad_output + n * stride.outer +
-                             (unit.g * shape_.oc + unit.row) * stride.channel +
-                             block.depth * stride.axis[0] + block.row * stride.axis[1] +
-                             block.column * stride.axis[2],
-                         stride.channel, stride.axis[1], stride.axis[2]},
-                        grad);
-      method_.accumulate(unit, block, strip, offset, grad, i > 0, sum);
+      for (std::int64_t j = 0; j < images; ++j)
+        method_.pack_grad(unit, block,
+                          {arrays_.grad_output + (n + j) * stride.outer +
+                               (unit.g * shape_.oc + unit.row) * stride.channel +
+                               block.depth * stride.axis[0] + block.row * stride.axis[1] +
+                               block.column * stride.axis[2],
+                           stride.channel, stride.axis[1], stride.axis[2]},
+                          grad + j * method_.grad_size(unit.rows));
+      method_.accumulate(unit, block, input(unit, n, images, block, strip), offset, grad, i > 0,
+                         sum);
     }
     finish(unit, sum, chunk, partial);
   }
@@ -118,6 +129,8 @@ class WeightGradient {
     return taps < most ? most / taps * taps : most;
   }
 
+  std::int64_t unit_rows() const { return std::min(row_units_.largest() * step_, shape_.oc); }
+
   std::int64_t size() const { return shape_.g * shape_.oc * shape_.ic * taps_; }
 
   // A unit's columns may begin and end inside a channel.
@@ -126,18 +139,41 @@ class WeightGradient {
     return channels * layout_.channel + 2 * kernels_.lanes;
   }
 
-  void pack_input(const Unit& unit, std::int64_t n, const Block& block, T* strip) const {
+  // Whether outputs side by side meet inputs side by side, and none meets padding. Channels a whole
+  // number of pages apart would share the lines of the cache.
+  bool readable_in_place() {
+    const Strides& stride = shape_.input;
+    constexpr std::int64_t kPage = 4096 / static_cast<std::int64_t>(sizeof(T));
+    if (!layout_.inside() || layout_.width.step * stride.axis[2] != 1) return false;
+    if (shape_.ic > 4 && stride.channel % kPage == 0) return false;
+    for (const Tap& kd : layout_.depth.taps)
+      for (const Tap& kh : layout_.height.taps)
+        for (const Tap& kw : layout_.width.taps)
+          tap_in_place_.push_back(kd.offset * stride.axis[0] + kh.offset * stride.axis[1] +
+                                  kw.offset * stride.axis[2]);
+    return true;
+  }
+
+  InputStrips<T> input(const Unit& unit, std::int64_t n, std::int64_t images, const Block& block,
+                       T* strip) const {
     const std::int64_t first = unit.column / taps_;
     const std::int64_t last = (unit.column + unit.columns - 1) / taps_;
-    const T* image = arrays_.input + n * shape_.input.outer +
-                     unit.g * shape_.ic * shape_.input.channel;
-    for (std::int64_t ic = first; ic <= last; ++ic)
-      layout_.pack(kernels_, image + ic * shape_.input.channel, shape_.input.axis, block, T{0},
-                   strip + (ic - first) * layout_.channel);
+    const Strides& stride = shape_.input;
+    const T* image = arrays_.input + n * stride.outer + unit.g * shape_.ic * stride.channel;
+    if (in_place_)
+      return {image + first * stride.channel + block.depth * layout_.depth.step * stride.axis[0] +
+                  block.row * layout_.height.step * stride.axis[1] +
+                  block.column * layout_.width.step * stride.axis[2],
+              images, stride.outer, layout_.height.step * stride.axis[1]};
+    for (std::int64_t j = 0; j < images; ++j)
+      for (std::int64_t ic = first; ic <= last; ++ic)
+        layout_.pack(kernels_, image + j * stride.outer + ic * stride.channel, stride.axis, block,
+                     T{0}, strip + j * strip_size() + (ic - first) * layout_.channel);
+    return {strip, images, strip_size(), layout_.pitch};
   }
 
   void finish(const Unit& unit, T* sum, std::int64_t chunk, T* partial) const {
-    T* const behind = sum + method_.sum_size(row_units_.largest(), column_units_.largest());
+    T* const behind = sum + method_.sum_size(unit_rows(), column_units_.largest());
     const UnitSums<T> sums = method_.finish(unit, sum, behind);
     for (std::int64_t m = 0; m < unit.rows; ++m) {
       const std::int64_t channel = unit.g * shape_.oc + unit.row + m;
@@ -164,11 +200,15 @@ class WeightGradient {
   const ConvShape& shape_;
   const ConvBackwardWeight<T>& arrays_;
   std::int64_t taps_;
+  std::int64_t step_;  // rows of a unit are so many, or all of the last ones
   Split row_units_, column_units_;
   StripLayout layout_;
   Method method_;
   std::int64_t strips_;
   Split chunks_;
+  std::int64_t images_;  // that are summed in one go
+  std::vector<Index> tap_in_place_;
+  bool in_place_;
   std::vector<std::int64_t> column_offset_;  // of each (ic, tap) in grad_weight
   bool in_order_ = true;                     // whether they are 0, 1, 2, ...
 };

@@ -21,6 +21,13 @@ struct GradBlock {
   std::int64_t channel_stride, row_stride, column_stride;
 };
 
+// The input as a unit meets it: strips, one for each of some images.
+template <class T>
+struct InputStrips {
+  const T* first;
+  Index images, step, pitch;
+};
+
 // A unit's finished sums: rows of columns.
 template <class T>
 struct UnitSums {
@@ -33,6 +40,7 @@ class DotMethod {
  public:
   using Valid = typename DotArgs<T>::Mask;
   static constexpr bool kGapsCost = true;  // pixels between the rows are multiplied as well
+  static constexpr bool kAnyStrips = false;  // of one image, as StripLayout packs it
 
   DotMethod(const Kernels<T>& kernels, const StripLayout& layout)
       : kernels_(kernels),
@@ -40,6 +48,7 @@ class DotMethod {
         pixels_((layout.most_pixels() + kernels.lanes - 1) / kernels.lanes * kernels.lanes) {}
 
   // A unit's sums take a vector for each output: a quarter of the second cache.
+  static std::int64_t row_step(const Kernels<T>&) { return 1; }
   static std::int64_t unit_rows(const Kernels<T>&) { return 32; }
   static std::int64_t unit_columns() { return 128; }
 
@@ -69,8 +78,8 @@ class DotMethod {
 
   // offset(i) is that of column i of the unit in the strip.
   template <class Offset>
-  void accumulate(const Unit& unit, const Block&, const T* strip, const Offset& offset_of, T* grad,
-                  bool add, T* sum) const {
+  void accumulate(const Unit& unit, const Block&, const InputStrips<T>& strips,
+                  const Offset& offset_of, T* grad, bool add, T* sum) const {
     const Split row_tiles(unit.rows, kernels_.dot_rows);
     for (std::int64_t r = 0; r < row_tiles.parts; ++r) {
       const std::int64_t row = row_tiles.begin(r), rows = row_tiles.size(r);
@@ -79,7 +88,7 @@ class DotMethod {
         const std::int64_t column = column_tiles.begin(c), columns = column_tiles.size(c);
         Index offset[kMaxDotColumns];
         for (std::int64_t i = 0; i < columns; ++i) offset[i] = offset_of(column + i);
-        kernels_.dot[rows][columns]({grad + row * pixels_, pixels_, strip, offset,
+        kernels_.dot[rows][columns]({grad + row * pixels_, pixels_, strips.first, offset,
                                      mask(unit, grad), pixels_ / kernels_.lanes,
                                      sum + (row * unit.columns + column) * kernels_.lanes,
                                      unit.columns * kernels_.lanes, add});
@@ -108,13 +117,16 @@ template <class T>
 class OuterMethod {
  public:
   static constexpr bool kGapsCost = false;
+  static constexpr bool kAnyStrips = true;
 
   OuterMethod(const Kernels<T>& kernels, const StripLayout& layout)
       : kernels_(kernels), layout_(layout) {}
 
-  // The transposed gradient of a strip, 512 pixels x 6 vectors, takes a fifth of the second cache.
-  static std::int64_t unit_rows(const Kernels<T>& kernels) { return 6 * kernels.lanes; }
-  static std::int64_t unit_columns() { return 256; }
+  // The transposed gradient of a strip, 512 pixels x 8 vectors, takes a quarter of the second
+  // cache, as do the sums.
+  static std::int64_t row_step(const Kernels<T>& kernels) { return kernels.lanes; }
+  static std::int64_t unit_rows(const Kernels<T>& kernels) { return 8 * kernels.lanes; }
+  static std::int64_t unit_columns() { return 512; }
 
   std::int64_t grad_size(std::int64_t rows) const {
     return layout_.rows.largest() * layout_.columns.largest() * width(rows);
@@ -129,8 +141,10 @@ class OuterMethod {
   }
 
   template <class Offset>
-  void accumulate(const Unit& unit, const Block& block, const T* strip, const Offset& offset_of,
-                  const T* grad, bool add, T* sum) const {
+  void accumulate(const Unit& unit, const Block& block, const InputStrips<T>& strips,
+                  const Offset& offset_of, const T* grad, bool add, T* sum) const {
+    const bool flat = strips.pitch == block.columns;
+    const Index rows = flat ? 1 : block.rows, columns = block.rows * block.columns / rows;
     const Split channels(width(unit.rows) / kernels_.lanes, kMaxOuterVectors);
     for (std::int64_t v = 0; v < channels.parts; ++v) {
       const std::int64_t channel = channels.begin(v) * kernels_.lanes;
@@ -139,8 +153,7 @@ class OuterMethod {
         Index offset[kMaxOuterRows];
         for (std::int64_t i = 0; i < taps.size(t); ++i) offset[i] = offset_of(taps.begin(t) + i);
         kernels_.outer[taps.size(t)][channels.size(v)](
-            {strip, offset, block.rows, block.columns, layout_.pitch, grad + channel,
-             width(unit.rows), sum + taps.begin(t) * width(unit.rows) + channel, width(unit.rows),
+            {strips.first, offset, strips.images, strips.step, rows, columns, strips.pitch, grad + channel, width(unit.rows), sum + taps.begin(t) * width(unit.rows) + channel, width(unit.rows),
              add});
       }
     }

@@ -19,20 +19,21 @@ template <class T, int MR, int NV>
 void outer(const OuterArgs<T>& args) {
   Vec<T> sum[MR][NV] = {};
   const T* grad = args.grad;
-  for (Index row = 0; row < args.rows; ++row) {
-    const T* pixels = args.strip + row * args.pitch;
-    for (Index column = 0; column < args.columns; ++column, grad += args.grad_stride) {
-      Vec<T> channels[NV];
-      FASTCONV_UNROLL
-      for (int v = 0; v < NV; ++v) channels[v] = load(grad + v * kLanes<T>);
-      FASTCONV_UNROLL
-      for (int m = 0; m < MR; ++m) {
-        const Vec<T> pixel = broadcast(pixels[args.offset[m] + column]);
+  for (Index image = 0; image < args.images; ++image)
+    for (Index row = 0; row < args.rows; ++row) {
+      const T* pixels = args.strip + image * args.image_step + row * args.pitch;
+      for (Index column = 0; column < args.columns; ++column, grad += args.grad_stride) {
+        Vec<T> channels[NV];
         FASTCONV_UNROLL
-        for (int v = 0; v < NV; ++v) sum[m][v] += pixel * channels[v];
+        for (int v = 0; v < NV; ++v) channels[v] = load(grad + v * kLanes<T>);
+        FASTCONV_UNROLL
+        for (int m = 0; m < MR; ++m) {
+          const Vec<T> pixel = broadcast(pixels[args.offset[m] + column]);
+          FASTCONV_UNROLL
+          for (int v = 0; v < NV; ++v) sum[m][v] += pixel * channels[v];
+        }
       }
     }
-  }
   FASTCONV_UNROLL
   for (int m = 0; m < MR; ++m) {
     FASTCONV_UNROLL
@@ -43,38 +44,36 @@ void outer(const OuterArgs<T>& args) {
   }
 }
 
-// `count` pixels, at most a vector of them, of all channels: squares become their transposes, or,
-// where channels stand side by side, are copied.
+// `count` pixels, at most a vector of them, of a vector of channels from c on: squares become their
+// transposes, or, where channels stand side by side, are copied.
 template <class T>
-FASTCONV_INLINE void transpose_pixels(const TransposeArgs<T>& args, const T* source, Index count,
-                                      T* target) {
+FASTCONV_INLINE void transpose_pixels(const TransposeArgs<T>& args, const T* source, Index c,
+                                      Index count, T* target) {
   constexpr Index N = kLanes<T>;
   const bool pixels_first = args.column_stride == 1;
   const Index outer = pixels_first ? args.channel_stride : args.column_stride;
-  const LaneRange<T> pixels(0, count);
-  for (Index c = 0; c < args.width; c += N) {
-    const Index channels = args.channels - c < N ? args.channels - c : N;  // may be none
-    const T* from = source + c * args.channel_stride;
-    Vec<T> square[N];
-    if (pixels_first) {
-      FASTCONV_UNROLL
-      for (Index r = 0; r < N; ++r)
-        square[r] = r >= channels ? Vec<T>{}
-                    : count == N  ? load(from + r * outer)
-                                  : load_lanes(from + r * outer, pixels);
-      transpose_square<T>(square);
-    } else {
-      const LaneRange<T> valid(0, channels);
-      FASTCONV_UNROLL
-      for (Index p = 0; p < N; ++p)
-        square[p] = p >= count      ? Vec<T>{}
-                    : channels == N ? load(from + p * outer)
-                                    : load_lanes(from + p * outer, valid);
-    }
+  const Index channels = args.channels - c < N ? args.channels - c : N;  // may be none
+  const T* from = source + c * args.channel_stride;
+  Vec<T> square[N];
+  if (pixels_first) {
+    const LaneRange<T> pixels(0, count);
+    FASTCONV_UNROLL
+    for (Index r = 0; r < N; ++r)
+      square[r] = r >= channels ? Vec<T>{}
+                  : count == N  ? load(from + r * outer)
+                                : load_lanes(from + r * outer, pixels);
+    transpose_square<T>(square);
+  } else {
+    const LaneRange<T> valid(0, channels);
     FASTCONV_UNROLL
     for (Index p = 0; p < N; ++p)
-      if (p < count) store(target + p * args.width + c, square[p]);
+      square[p] = p >= count      ? Vec<T>{}
+                  : channels == N ? load(from + p * outer)
+                                  : load_lanes(from + p * outer, valid);
   }
+  FASTCONV_UNROLL
+  for (Index p = 0; p < N; ++p)
+    if (p < count) store(target + p * args.width + c, square[p]);
 }
 
 template <class T>
@@ -83,20 +82,23 @@ void transpose(const TransposeArgs<T>& args) {
   const bool flat = args.row_stride == args.columns * args.column_stride;
   const Index rows = flat ? 1 : args.rows, columns = flat ? args.rows * args.columns : args.columns;
   const bool in_vectors = args.column_stride == 1 || args.channel_stride == 1;
-  T* target = args.target;
-  for (Index row = 0; row < rows; ++row)
-    for (Index first = 0; first < columns; first += N) {
-      const Index count = columns - first < N ? columns - first : N;
-      const T* source = args.source + row * args.row_stride + first * args.column_stride;
-      if (in_vectors)
-        transpose_pixels(args, source, count, target);
-      else
-        for (Index p = 0; p < count; ++p)
+  // Along what stands side by side: all pixels of some channels, or the other way round.
+  const Index step = args.column_stride == 1 ? N : args.width;
+  for (Index begin = 0; begin < args.width; begin += step) {
+    T* target = args.target;
+    for (Index row = 0; row < rows; ++row)
+      for (Index first = 0; first < columns; first += N) {
+        const Index count = columns - first < N ? columns - first : N;
+        const T* source = args.source + row * args.row_stride + first * args.column_stride;
+        for (Index c = begin; c < begin + step && in_vectors; c += N)
+          transpose_pixels(args, source, c, count, target);
+        for (Index p = 0; p < count && !in_vectors; ++p)
           for (Index c = 0; c < args.width; ++c)
             target[p * args.width + c] =
                 c < args.channels ? source[c * args.channel_stride + p * args.column_stride] : T{0};
-      target += count * args.width;
-    }
+        target += count * args.width;
+      }
+  }
 }
 
 }  // namespace

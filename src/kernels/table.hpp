@@ -68,9 +68,9 @@ template <class T>
 struct OuterArgs {
   const T* strip;
   const Index* offset;
-  Index rows, columns, pitch;
+  Index images, image_step, rows, columns, pitch;
   const T* grad;
-  Index grad_stride;  // from pixel to pixel
+  Index grad_stride;  // from pixel to pixel, of all images
   T* sum;
   Index sum_stride;  // from m to m + 1
   bool accumulate;

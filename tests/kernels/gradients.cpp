@@ -43,30 +43,33 @@ void test_dot(const Kernels<T>& kernels, int m, int r, bool accumulate) {
 template <class T>
 void test_outer(const Kernels<T>& kernels, int m, int v, bool accumulate) {
   const Index width = v * kernels.lanes, rows = draw(1, 4), columns = draw(1, 9);
+  const Index images = draw(1, 3);
   const Index pitch = columns + draw(0, 3), grad_stride = width + draw(0, 3);
+  const Index image_step = rows * pitch + draw(0, 9);
   const Index sum_stride = width + draw(0, 3);
-  begin_case("outer", {{"MR", m}, {"NV", v}, {"rows", rows}, {"columns", columns},
-                       {"accumulate", accumulate}});
+  begin_case("outer", {{"MR", m}, {"NV", v}, {"images", images}, {"rows", rows},
+                       {"columns", columns}, {"accumulate", accumulate}});
   std::vector<Index> offset;
   for (int i = 0; i < m; ++i) offset.push_back(draw(0, 20));
   const Index furthest = *std::max_element(offset.begin(), offset.end());
-  const Array<T> strip = integers<T>(furthest + (rows - 1) * pitch + columns);
-  const Array<T> grad = integers<T>((rows * columns - 1) * grad_stride + width);
+  const Array<T> strip = integers<T>(furthest + (images - 1) * image_step + (rows - 1) * pitch + columns);
+  const Array<T> grad = integers<T>((images * rows * columns - 1) * grad_stride + width);
   Target<T> sum((m - 1) * sum_stride + width);
   if (accumulate) sum.set_all();
   for (Index i = 0; i < m; ++i)
     for (Index c = 0; c < width; ++c) {
       const Index at = i * sum_stride + c;
       double value = accumulate ? sum.get(at) : 0;
-      for (Index row = 0; row < rows; ++row)
+      for (Index row = 0; row < images * rows; ++row)
         for (Index column = 0; column < columns; ++column)
-          value += static_cast<double>(
-                       strip[offset[static_cast<std::size_t>(i)] + row * pitch + column]) *
+          value += static_cast<double>(strip[offset[static_cast<std::size_t>(i)] +
+                                             row / rows * image_step + row % rows * pitch +
+                                             column]) *
                    static_cast<double>(grad[(row * columns + column) * grad_stride + c]);
       sum.expect(at, value);
     }
-  kernels.outer[m][v]({strip.data(), offset.data(), rows, columns, pitch, grad.data(), grad_stride,
-                       sum.data(), sum_stride, accumulate});
+  kernels.outer[m][v]({strip.data(), offset.data(), images, image_step, rows, columns, pitch,
+                       grad.data(), grad_stride, sum.data(), sum_stride, accumulate});
   sum.check();
 }
 
