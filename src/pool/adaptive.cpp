@@ -1,5 +1,5 @@
-// Adaptive pooling where windows differ in size, as PyTorch lays them: window o of an axis begins at
-// floor(o * input / output) and ends at ceil((o + 1) * input / output). Element i then lies in the
+// Adaptive pooling where windows differ in size, as PyTorch lays them: window o of an axis begins
+// at floor(o * input / output) and ends at ceil((o + 1) * input / output). Element i then lies in the
 // windows from floor(i * output / input) to ceil((i + 1) * output / input): the gradient of a mean
 // is a sum over the same kind of windows, with input and output exchanged.
 //

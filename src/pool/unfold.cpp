@@ -39,7 +39,7 @@ struct Blocks {
   Blocks(const UnfoldShape& shape, Index rows, Index step)
       : copied(shape.axis[2].input > 1 && shape.image.axis[2] != 1),
         groups(shape.c, copied && shape.image.channel == 1 ? 16 : 1),
-        blocks(rows, std::max<Index>(kElements / step / (shape.axis[2].input * groups.largest()), 1)),
+        blocks(rows, kElements / step / (shape.axis[2].input * groups.largest())),
         tasks(shape.n * groups.parts * blocks.parts),
         threads(threads_for(tasks, kElementCost / 4 * static_cast<double>(shape.n * shape.c) *
                                        static_cast<double>(shape.taps()) *

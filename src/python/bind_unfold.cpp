@@ -17,7 +17,9 @@ struct Unfolding {
   // Of an image of these sizes.
   Unfolding(const char* function, const View& like, const Sizes& image_, py::handle kernel,
             const Window& window)
-      : image(image_), image_form{2, false, like.form.batched}, columns_form{1, false, like.form.batched} {
+      : image(image_),
+        image_form{2, false, like.form.batched},
+        columns_form{1, false, like.form.batched} {
     desc.size = sizeof desc;
     desc.dtype = like.dtype;
     desc.spatial = 2;
