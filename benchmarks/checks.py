@@ -23,7 +23,8 @@ ULPS = {
     "leaky_relu": 1, "sigmoid": 4, "tanh": 4, "silu": 4, "hard_swish": 4, "softmax": 8,
     "log_softmax": 8, "cross_entropy": 32, "mse_loss": 32, "batch_norm": 16,
     "local_response_norm": 8, "optimizer": 4, "tanh_backward": 16, "silu_backward": 16,
-    "batch_norm_backward": 64, "local_response_norm_backward": 16,
+    "batch_norm_backward": 64, "local_response_norm_backward": 16, "lp_pool1d": 8, "lp_pool2d": 8,
+    "lp_pool3d": 8, "lp_pool1d_backward": 32, "lp_pool2d_backward": 32, "lp_pool3d_backward": 32,
 }  # fmt: skip
 
 

@@ -203,6 +203,140 @@ def avg_pool_backward(
     divisor_override: int | None,
     /,
 ) -> _Array: ...
+def adaptive_avg_pool_forward(
+    function: str,
+    dims: int,
+    nhwc: bool,
+    input: _Array,
+    output_size: int | tuple[int | None, ...] | None,
+    out: _Array | None,
+    /,
+) -> _Array: ...
+def adaptive_avg_pool_backward(
+    function: str,
+    dims: int,
+    nhwc: bool,
+    grad_output: _Array,
+    input: _Array,
+    output_size: int | tuple[int | None, ...] | None,
+    /,
+) -> _Array: ...
+def adaptive_max_pool_forward(
+    function: str,
+    dims: int,
+    nhwc: bool,
+    input: _Array,
+    output_size: int | tuple[int | None, ...] | None,
+    return_indices: bool,
+    out: _Array | None,
+    /,
+) -> Any: ...
+def adaptive_max_pool_backward(
+    function: str,
+    dims: int,
+    nhwc: bool,
+    grad_output: _Array,
+    input: _Array,
+    output_size: int | tuple[int | None, ...] | None,
+    indices: _Array | None,
+    /,
+) -> _Array: ...
+def lp_pool_forward(
+    function: str,
+    dims: int,
+    nhwc: bool,
+    input: _Array,
+    norm_type: float,
+    kernel: _Ints,
+    stride: _Ints,
+    padding: _Padding,
+    dilation: _Ints,
+    ceil_mode: bool,
+    out: _Array | None,
+    /,
+) -> _Array: ...
+def lp_pool_backward(
+    function: str,
+    dims: int,
+    nhwc: bool,
+    grad_output: _Array,
+    input: _Array,
+    norm_type: float,
+    kernel: _Ints,
+    stride: _Ints,
+    padding: _Padding,
+    dilation: _Ints,
+    ceil_mode: bool,
+    /,
+) -> _Array: ...
+def max_unpool(
+    function: str,
+    dims: int,
+    nhwc: bool,
+    input: _Array,
+    indices: _Array,
+    kernel: _Ints,
+    stride: _Ints,
+    padding: _Padding,
+    output_size: _Ints | None,
+    out: _Array | None,
+    /,
+) -> _Array: ...
+def max_unpool_backward(
+    function: str,
+    dims: int,
+    nhwc: bool,
+    grad_output: _Array,
+    input: _Array,
+    indices: _Array,
+    kernel: _Ints,
+    stride: _Ints,
+    padding: _Padding,
+    output_size: _Ints | None,
+    /,
+) -> _Array: ...
+def unfold(
+    function: str,
+    input: _Array,
+    kernel: _Ints,
+    dilation: _Ints,
+    padding: _Padding,
+    stride: _Ints,
+    out: _Array | None,
+    /,
+) -> _Array: ...
+def unfold_backward(
+    function: str,
+    grad_output: _Array,
+    input: _Array,
+    kernel: _Ints,
+    dilation: _Ints,
+    padding: _Padding,
+    stride: _Ints,
+    /,
+) -> _Array: ...
+def fold(
+    function: str,
+    input: _Array,
+    output_size: _Ints,
+    kernel: _Ints,
+    dilation: _Ints,
+    padding: _Padding,
+    stride: _Ints,
+    out: _Array | None,
+    /,
+) -> _Array: ...
+def fold_backward(
+    function: str,
+    grad_output: _Array,
+    input: _Array,
+    output_size: _Ints,
+    kernel: _Ints,
+    dilation: _Ints,
+    padding: _Padding,
+    stride: _Ints,
+    /,
+) -> _Array: ...
 def activate(function: str, activation: int, slope: float, input: _Array, /) -> _Array: ...
 def activate_(function: str, activation: int, slope: float, input: _Array, /) -> _Array: ...
 def activate_backward(

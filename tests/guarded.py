@@ -89,8 +89,33 @@ def passes(shape, dtype):
         _core.adam_step(x, g, mean, square, None, 1, 0.1, 0.9, 0.99, 1e-8, 0.0)
 
 
+def windows(shape, dtype):
+    """What else takes windows; what it writes to new memory equals what it writes to guarded."""
+    x, size = integers(*shape).astype(dtype), shape[2:]
+    _, indices = fc.max_pool2d(x, 2, 2, "same", return_indices=True)
+    calls = [
+        *((f, (x,), (o,)) for f in (fc.adaptive_avg_pool2d, fc.adaptive_max_pool2d)
+          for o in ((1, 1), (3, 2), (9, 11))),
+        (fc.lp_pool2d, (x,), (2, 2, 1)),
+        (fc.lp_pool2d, (x,), (1.5, (1, 2), (1, 2), True)),
+        (fc.max_unpool2d, (fc.max_pool2d(x, 2, 2, "same"), indices), (2, 2, "same", size)),
+        *((fc.unfold, (x,), where) for where in (((2, 2), 1, 0, 1), ((3, 2), 1, 1, (2, 3)))),
+        (fc.fold, (fc.unfold(x, 3, 1, 1, 2),), (size, 3, 1, 1, 2)),
+    ]  # fmt: skip
+    for (function, arrays, args), at_end in itertools.product(calls, (False, True)):
+        y = function(*arrays, *args)
+        given = [guarded(a, at_end, LAST and a.ndim == 4) for a in arrays]
+        out = guarded(np.full_like(y, np.nan), at_end, LAST and y.ndim == 4)
+        function(*given, *args, out=out)
+        np.testing.assert_allclose(out, y, rtol=1e-5, atol=1e-5)
+        backward = getattr(fc, function.__name__ + "_backward")
+        backward(guarded(y, at_end, LAST and y.ndim == 4), *given, *args)
+
+
 for dtype in (np.float32, np.float64):
     if algorithm == "auto":
+        for channels, width in itertools.product((1, 3, 16, 17), (2, 3, 7, 17)):
+            windows((2, channels, 5, width), dtype)
         for channels in (1, 3, 8, 15, 16, 17, 33, 65):
             for shape in ((5, channels), (2, channels, 1, 7), (3, channels, 4, 5)):
                 passes(shape, dtype)

@@ -86,10 +86,21 @@ def test_any_memory_is_read_correctly(memory):
         pooled = forward(X, 2)
         assert np.array_equal(forward(make(X), 2), pooled)
         assert np.array_equal(backward(make(pooled), make(X), 2), backward(pooled, X, 2))
+    for name, args in (("adaptive_avg_pool2d", (3,)), ("lp_pool2d", (2, 2)), ("unfold", (2,))):
+        forward, backward = getattr(fc, name), getattr(fc, name + "_backward")
+        result = forward(X, *args)
+        assert np.array_equal(forward(make(X), *args), result)
+        gradient = backward(result, X, *args)
+        assert np.array_equal(backward(make(result), make(X), *args), gradient)
+    columns = fc.unfold(X, 2)
+    assert np.array_equal(fc.fold(make(columns), (7, 9), 2), fc.fold(columns, (7, 9), 2))
     _, indices = fc.max_pool2d(X, 2, return_indices=True)
     if memory != "parameter":
         got = fc.max_pool2d_backward(pooled, X, 2, indices=make(indices))
         assert np.array_equal(got, fc.max_pool2d_backward(pooled, X, 2))
+        where = {"kernel_size": 2, "output_size": (7, 9)}
+        wanted = fc.max_unpool2d(pooled, indices, **where)
+        assert np.array_equal(fc.max_unpool2d(make(pooled), make(indices), **where), wanted)
     for array, kept in zip((X, W, B), before):
         assert np.array_equal(array, kept)
 
@@ -176,11 +187,17 @@ def test_layout_of_a_wrong_type_is_named(function):
     dims = int(name.removesuffix("_backward")[-2])
     x = np.ones((2, 2, 5, 5, 5)[: 2 + dims])
     arrays = [x] * (1 + name.endswith("_backward"))
-    window = np.ones((2, 2, 1, 1, 1)[: 2 + dims]) if "conv" in name else 1
+    window = [np.ones((2, 2, 1, 1, 1)[: 2 + dims]) if "conv" in name else 1]
+    if "adaptive" in name:
+        window = [5]
+    elif "lp_pool" in name:
+        window = [2, 1]
+    elif "unpool" in name:
+        window = [x.astype(int), 1]
     for layout, kind in ((np.ones(3), "ndarray"), (3, "int"), (None, "NoneType")):
         with pytest.raises(TypeError, match=f"^{name}: layout is a {kind} .wanted 'NC"):
-            function(*arrays, window, layout=layout)
-    function(*arrays, window, layout="".join(["NC", "HW"]))  # equal, and another object
+            function(*arrays, *window, layout=layout)
+    function(*arrays, *window, layout="".join(["NC", "HW"]))  # equal, and another object
 
 
 def test_out_of_any_strides():

@@ -30,6 +30,17 @@ LAYERS = [
     "AvgPool2d(2)",
     "AvgPool2d((3, 2), 2, 1, True, False)",
     "AvgPool2d(2, divisor_override=3)",
+    "AdaptiveAvgPool1d(4)",
+    "AdaptiveAvgPool2d((None, 4))",
+    "AdaptiveAvgPool3d(1)",
+    "AdaptiveMaxPool1d(4)",
+    "AdaptiveMaxPool2d((3, 4), True)",
+    "AdaptiveMaxPool3d((2, None, 4))",
+    "LPPool1d(2, 3)",
+    "LPPool2d(2, (3, 2), 2, True)",
+    "LPPool3d(4, 2)",
+    "Unfold((3, 2), 2, (1, 0), 2)",
+    "Fold((3, 4), 2)",
     "Linear(6, 3)",
     "Linear(6, 3, False)",
     "Flatten()",
@@ -49,6 +60,7 @@ LAYERS = [
     "Sequential(Conv2d(4, 5, 3), ReLU(), MaxPool2d(2), Flatten(), Linear(20, 2))",
     "Sequential(Sequential(Conv2d(4, 2, 1), Tanh()), Flatten(), Sequential())",
 ]
+UNPOOLS = ["MaxUnpool1d(2)", "MaxUnpool2d((2, 3), 2, 1)", "MaxUnpool3d(3, padding=1)"]
 LOSSES = ["CrossEntropyLoss()", "CrossEntropyLoss(label_smoothing=0.1)", "MSELoss()"]
 TOLERANCE = {"rtol": 1e-12, "atol": 1e-12}
 
@@ -58,6 +70,8 @@ def make(text, module):
 
 
 def shape_for(text):
+    if "Fold(" in text:
+        return (2, 8, 6)
     if "1d" in text:
         return (2, 4, 9)
     if "3d" in text:
@@ -88,7 +102,7 @@ def double(module):
     return module
 
 
-@pytest.mark.parametrize("text", LAYERS + LOSSES)
+@pytest.mark.parametrize("text", LAYERS + UNPOOLS + LOSSES)
 def test_repr_is_torchs(tnn, text):
     assert repr(make(text, nn)) == repr(make(text, tnn))
 

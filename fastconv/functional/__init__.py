@@ -20,6 +20,20 @@ from .activation import (
     tanh,
     tanh_backward,
 )
+from .adaptive import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool1d_backward,
+    adaptive_avg_pool2d,
+    adaptive_avg_pool2d_backward,
+    adaptive_avg_pool3d,
+    adaptive_avg_pool3d_backward,
+    adaptive_max_pool1d,
+    adaptive_max_pool1d_backward,
+    adaptive_max_pool2d,
+    adaptive_max_pool2d_backward,
+    adaptive_max_pool3d,
+    adaptive_max_pool3d_backward,
+)
 from .conv import (
     conv1d,
     conv1d_backward,
@@ -37,8 +51,17 @@ from .conv_transpose import (
     conv_transpose3d_backward,
 )
 from .dropout import dropout, dropout_backward
+from .folding import fold, fold_backward, unfold, unfold_backward
 from .linear import linear, linear_backward
 from .loss import cross_entropy, cross_entropy_backward, mse_loss, mse_loss_backward
+from .lp_pooling import (
+    lp_pool1d,
+    lp_pool1d_backward,
+    lp_pool2d,
+    lp_pool2d_backward,
+    lp_pool3d,
+    lp_pool3d_backward,
+)
 from .norm import (
     batch_norm,
     batch_norm_backward,
@@ -58,8 +81,28 @@ from .pooling_dims import (
     max_pool3d_backward,
 )
 from .softmax import log_softmax, log_softmax_backward, softmax, softmax_backward
+from .unpooling import (
+    max_unpool1d,
+    max_unpool1d_backward,
+    max_unpool2d,
+    max_unpool2d_backward,
+    max_unpool3d,
+    max_unpool3d_backward,
+)
 
 __all__ = [
+    "adaptive_avg_pool1d",
+    "adaptive_avg_pool1d_backward",
+    "adaptive_avg_pool2d",
+    "adaptive_avg_pool2d_backward",
+    "adaptive_avg_pool3d",
+    "adaptive_avg_pool3d_backward",
+    "adaptive_max_pool1d",
+    "adaptive_max_pool1d_backward",
+    "adaptive_max_pool2d",
+    "adaptive_max_pool2d_backward",
+    "adaptive_max_pool3d",
+    "adaptive_max_pool3d_backward",
     "avg_pool1d",
     "avg_pool1d_backward",
     "avg_pool2d",
@@ -84,6 +127,8 @@ __all__ = [
     "cross_entropy_backward",
     "dropout",
     "dropout_backward",
+    "fold",
+    "fold_backward",
     "hard_swish",
     "hard_swish_backward",
     "leaky_relu",
@@ -94,12 +139,24 @@ __all__ = [
     "local_response_norm_backward",
     "log_softmax",
     "log_softmax_backward",
+    "lp_pool1d",
+    "lp_pool1d_backward",
+    "lp_pool2d",
+    "lp_pool2d_backward",
+    "lp_pool3d",
+    "lp_pool3d_backward",
     "max_pool1d",
     "max_pool1d_backward",
     "max_pool2d",
     "max_pool2d_backward",
     "max_pool3d",
     "max_pool3d_backward",
+    "max_unpool1d",
+    "max_unpool1d_backward",
+    "max_unpool2d",
+    "max_unpool2d_backward",
+    "max_unpool3d",
+    "max_unpool3d_backward",
     "mse_loss",
     "mse_loss_backward",
     "pad",
@@ -116,4 +173,6 @@ __all__ = [
     "softmax_backward",
     "tanh",
     "tanh_backward",
+    "unfold",
+    "unfold_backward",
 ]

@@ -1,18 +1,35 @@
 """Layers with torch's names: they hold parameters and have ``forward`` and ``backward``."""
 
 from .activation import Hardswish, LeakyReLU, ReLU, ReLU6, Sigmoid, SiLU, Softmax, Tanh
+from .adaptive import (
+    AdaptiveAvgPool1d,
+    AdaptiveAvgPool2d,
+    AdaptiveAvgPool3d,
+    AdaptiveMaxPool1d,
+    AdaptiveMaxPool2d,
+    AdaptiveMaxPool3d,
+)
 from .containers import Sequential
 from .conv import Conv1d, Conv2d, Conv3d
 from .conv_transpose import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from .dropout import Dropout
+from .folding import Fold, Unfold
 from .linear import Flatten, Linear
 from .loss import CrossEntropyLoss, MSELoss
+from .lp_pooling import LPPool1d, LPPool2d, LPPool3d
 from .module import Module
 from .norm import BatchNorm1d, BatchNorm2d, BatchNorm3d, LocalResponseNorm
 from .parameter import Parameter
 from .pooling import AvgPool1d, AvgPool2d, AvgPool3d, MaxPool1d, MaxPool2d, MaxPool3d
+from .unpooling import MaxUnpool1d, MaxUnpool2d, MaxUnpool3d
 
 __all__ = [
+    "AdaptiveAvgPool1d",
+    "AdaptiveAvgPool2d",
+    "AdaptiveAvgPool3d",
+    "AdaptiveMaxPool1d",
+    "AdaptiveMaxPool2d",
+    "AdaptiveMaxPool3d",
     "AvgPool1d",
     "AvgPool2d",
     "AvgPool3d",
@@ -28,7 +45,11 @@ __all__ = [
     "CrossEntropyLoss",
     "Dropout",
     "Flatten",
+    "Fold",
     "Hardswish",
+    "LPPool1d",
+    "LPPool2d",
+    "LPPool3d",
     "LeakyReLU",
     "Linear",
     "LocalResponseNorm",
@@ -36,6 +57,9 @@ __all__ = [
     "MaxPool1d",
     "MaxPool2d",
     "MaxPool3d",
+    "MaxUnpool1d",
+    "MaxUnpool2d",
+    "MaxUnpool3d",
     "Module",
     "Parameter",
     "ReLU",
@@ -45,4 +69,5 @@ __all__ = [
     "Sigmoid",
     "Softmax",
     "Tanh",
+    "Unfold",
 ]

@@ -14,6 +14,20 @@ from .activation import (
     tanh,
     tanh_backward,
 )
+from .adaptive_pooling import (
+    adaptive_avg_pool1d,
+    adaptive_avg_pool1d_backward,
+    adaptive_avg_pool2d,
+    adaptive_avg_pool2d_backward,
+    adaptive_avg_pool3d,
+    adaptive_avg_pool3d_backward,
+    adaptive_max_pool1d,
+    adaptive_max_pool1d_backward,
+    adaptive_max_pool2d,
+    adaptive_max_pool2d_backward,
+    adaptive_max_pool3d,
+    adaptive_max_pool3d_backward,
+)
 from .avg_pooling import (
     avg_pool1d,
     avg_pool1d_backward,
@@ -38,8 +52,17 @@ from .conv_transpose import (
     conv_transpose3d,
     conv_transpose3d_backward,
 )
+from .folding import fold, fold_backward, unfold, unfold_backward
 from .linear import linear, linear_backward
 from .loss import cross_entropy, cross_entropy_backward, mse_loss, mse_loss_backward
+from .lp_pooling import (
+    lp_pool1d,
+    lp_pool1d_backward,
+    lp_pool2d,
+    lp_pool2d_backward,
+    lp_pool3d,
+    lp_pool3d_backward,
+)
 from .max_pooling import (
     max_pool1d,
     max_pool1d_backward,
@@ -54,8 +77,28 @@ from .norm import (
     local_response_norm,
     local_response_norm_backward,
 )
+from .unpooling import (
+    max_unpool1d,
+    max_unpool1d_backward,
+    max_unpool2d,
+    max_unpool2d_backward,
+    max_unpool3d,
+    max_unpool3d_backward,
+)
 
 __all__ = [
+    "adaptive_avg_pool1d",
+    "adaptive_avg_pool1d_backward",
+    "adaptive_avg_pool2d",
+    "adaptive_avg_pool2d_backward",
+    "adaptive_avg_pool3d",
+    "adaptive_avg_pool3d_backward",
+    "adaptive_max_pool1d",
+    "adaptive_max_pool1d_backward",
+    "adaptive_max_pool2d",
+    "adaptive_max_pool2d_backward",
+    "adaptive_max_pool3d",
+    "adaptive_max_pool3d_backward",
     "avg_pool1d",
     "avg_pool1d_backward",
     "avg_pool2d",
@@ -78,18 +121,32 @@ __all__ = [
     "conv_transpose3d_backward",
     "cross_entropy",
     "cross_entropy_backward",
+    "fold",
+    "fold_backward",
     "linear",
     "linear_backward",
     "local_response_norm",
     "local_response_norm_backward",
     "log_softmax",
     "log_softmax_backward",
+    "lp_pool1d",
+    "lp_pool1d_backward",
+    "lp_pool2d",
+    "lp_pool2d_backward",
+    "lp_pool3d",
+    "lp_pool3d_backward",
     "max_pool1d",
     "max_pool1d_backward",
     "max_pool2d",
     "max_pool2d_backward",
     "max_pool3d",
     "max_pool3d_backward",
+    "max_unpool1d",
+    "max_unpool1d_backward",
+    "max_unpool2d",
+    "max_unpool2d_backward",
+    "max_unpool3d",
+    "max_unpool3d_backward",
     "mse_loss",
     "mse_loss_backward",
     "relu",
@@ -100,4 +157,6 @@ __all__ = [
     "softmax_backward",
     "tanh",
     "tanh_backward",
+    "unfold",
+    "unfold_backward",
 ]

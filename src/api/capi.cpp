@@ -96,14 +96,17 @@ void execute(const fastconv_plan& plan, const PoolShape& shape, const Kernels<T>
   if (plan.direction == FASTCONV_FORWARD) {
     const T* input = read<T>("input", b.input);
     T* output = write<T>("output", b.output);
-    if (shape.max)
-      max_pool_forward(kernels, shape, input, output, b.indices);
-    else
-      avg_pool_forward(kernels, shape, input, output);
-    return;
+    if (shape.norm > 0) return lp_pool_forward(kernels, shape, input, output);
+    if (shape.max && shape.adaptive) return adaptive_max_forward(shape, input, output, b.indices);
+    if (shape.max) return max_pool_forward(kernels, shape, input, output, b.indices);
+    if (shape.adaptive) return adaptive_avg_forward(shape, input, output);
+    return avg_pool_forward(kernels, shape, input, output);
   }
   const T* grad_output = read<T>("grad_output", b.grad_output);
   T* grad_input = write<T>("grad_input", b.grad_input);
+  if (shape.norm > 0)
+    return lp_pool_backward(kernels, shape, grad_output, read<T>("input", b.input), grad_input);
+  if (!shape.max && shape.adaptive) return adaptive_avg_backward(shape, grad_output, grad_input);
   if (!shape.max) return avg_pool_backward(kernels, shape, grad_output, grad_input);
   const auto* indices = read<std::int64_t>("indices", b.indices);
   if (!max_pool_backward(shape, grad_output, indices, grad_input))

@@ -1,6 +1,7 @@
 #include "api/check.hpp"
 
 #include <algorithm>
+#include <cstdio>
 
 #include "api/error.hpp"
 
@@ -46,25 +47,65 @@ std::int64_t count(const char* name, std::initializer_list<std::int64_t> sizes) 
   return product;
 }
 
+// As few digits as tell it.
+std::string number(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%g", value);
+  return text;
+}
+
 std::int64_t floor_div(std::int64_t a, std::int64_t b) { return a / b - (a % b < 0); }
 
-// What both descriptions share, of type fastconv_conv_desc or fastconv_pool_desc.
+// The strides of (n, c, spatial...), C order where none are given.
+Strides strides_of(int dims, const std::int64_t* given, std::int64_t channels,
+                   const std::int64_t* sizes) {
+  Strides result{0, 0, {0, 0, 0}};
+  if (given) {
+    result.outer = given[0], result.channel = given[1];
+    std::copy(given + 2, given + 2 + dims, result.axis + 3 - dims);
+    return result;
+  }
+  std::int64_t step = 1;
+  for (int i = dims; i-- > 0; step *= sizes[i]) result.axis[3 - dims + i] = step;
+  result.channel = step;
+  result.outer = step * channels;
+  return result;
+}
+
+// What every description of images begins with.
+template <class Desc>
+void check_kind(const Desc& desc) {
+  if (desc.size != sizeof(Desc))
+    invalid("the description's size is " + to_string(desc.size) + " (wanted " +
+            to_string(sizeof(Desc)) + ")");
+  if (desc.dtype != FASTCONV_FLOAT32 && desc.dtype != FASTCONV_FLOAT64)
+    invalid("dtype is " + to_string(desc.dtype) + " (wanted float32 or float64)");
+  if (desc.spatial < 1 || desc.spatial > 3)
+    invalid("spatial is " + to_string(desc.spatial) + " (wanted 1, 2 or 3)");
+  check_range("batch", &desc.batch, 1, 0);
+  check_range("the input's spatial size", desc.input, desc.spatial, 1);
+  if (desc.padding < FASTCONV_PADDING_EXPLICIT || desc.padding > FASTCONV_PADDING_FULL)
+    invalid("padding is " + to_string(desc.padding) + " (wanted a fastconv_padding)");
+}
+
+template <class Desc>
+void check_pads(const Desc& desc) {
+  for (int i = 0; i < desc.spatial; ++i)
+    if (std::min(desc.pad_before[i], desc.pad_after[i]) < 0 ||
+        std::max(desc.pad_before[i], desc.pad_after[i]) > kMaxSize)
+      invalid("padding is " + pairs(desc.pad_before, desc.pad_after, desc.spatial) +
+              " (wanted from 0 to 2**46 on each side)");
+}
+
+// What the descriptions of sliding windows share.
 template <class Desc>
 struct Common {
   explicit Common(const Desc& d) : desc(d), dims(d.spatial) {
-    if (desc.size != sizeof(Desc))
-      invalid("the description's size is " + to_string(desc.size) + " (wanted " +
-              to_string(sizeof(Desc)) + ")");
-    if (desc.dtype != FASTCONV_FLOAT32 && desc.dtype != FASTCONV_FLOAT64)
-      invalid("dtype is " + to_string(desc.dtype) + " (wanted float32 or float64)");
-    if (dims < 1 || dims > 3) invalid("spatial is " + to_string(dims) + " (wanted 1, 2 or 3)");
-    check_range("batch", &desc.batch, 1, 0);
-    check_range("the input's spatial size", desc.input, dims, 1);
+    check_kind(desc);
     check_range("kernel_size", desc.kernel, dims, 1);
     check_range("stride", desc.stride, dims, 1);
     check_range("dilation", desc.dilation, dims, 1);
-    if (desc.padding < FASTCONV_PADDING_EXPLICIT || desc.padding > FASTCONV_PADDING_FULL)
-      invalid("padding is " + to_string(desc.padding) + " (wanted a fastconv_padding)");
+    if (desc.padding == FASTCONV_PADDING_EXPLICIT) check_pads(desc);
     for (int i = 0; i < dims; ++i) pad(i);
   }
 
@@ -85,17 +126,7 @@ struct Common {
 
   Strides strides(const std::int64_t* given, std::int64_t channels,
                   const std::int64_t* sizes) const {
-    Strides result{0, 0, {0, 0, 0}};
-    if (given) {
-      result.outer = given[0], result.channel = given[1];
-      std::copy(given + 2, given + 2 + dims, result.axis + 3 - dims);
-      return result;
-    }
-    std::int64_t step = 1;
-    for (int i = dims; i-- > 0; step *= sizes[i]) result.axis[3 - dims + i] = step;
-    result.channel = step;
-    result.outer = step * channels;
-    return result;
+    return strides_of(dims, given, channels, sizes);
   }
 
   const Desc& desc;
@@ -125,9 +156,6 @@ struct Common {
       }
       case FASTCONV_PADDING_EXPLICIT:
         before[i] = desc.pad_before[i], after[i] = desc.pad_after[i];
-        if (std::min(before[i], after[i]) < 0 || std::max(before[i], after[i]) > kMaxSize)
-          invalid("padding is " + pairs(desc.pad_before, desc.pad_after, dims) +
-                  " (wanted from 0 to 2**46 on each side)");
     }
   }
 
@@ -191,11 +219,51 @@ ConvShape make_shape(const fastconv_conv_desc& desc) {
   return shape;
 }
 
-PoolShape make_shape(const fastconv_pool_desc& desc) {
+namespace {
+
+// Adaptive windows of one size along an axis are those of an ordinary pooling.
+fastconv_pool_desc with_windows(fastconv_pool_desc desc) {
+  for (int i = 0; i < 3; ++i) {
+    desc.kernel[i] = desc.stride[i] = desc.dilation[i] = 1;
+    desc.pad_before[i] = desc.pad_after[i] = 0;
+  }
+  desc.padding = FASTCONV_PADDING_VALID;
+  desc.ceil_mode = 0, desc.divisor_override = 0, desc.count_include_pad = 1;
+  if (desc.spatial < 1 || desc.spatial > 3) return desc;
+  check_range("the input's spatial size", desc.input, desc.spatial, 1);
+  check_range("output_size", desc.output, desc.spatial, 0);
+  for (int i = 0; i < desc.spatial; ++i)
+    if (desc.output[i] > 0 && desc.input[i] % desc.output[i] == 0)
+      desc.kernel[i] = desc.stride[i] = desc.input[i] / desc.output[i];
+  return desc;
+}
+
+// Gives the axes the output that the description asks for. True if a window differs from another.
+bool fit_windows(const fastconv_pool_desc& desc, PoolShape& shape) {
+  bool differ = false;
+  for (int i = 0; i < desc.spatial; ++i) {
+    Axis& axis = shape.axis[3 - desc.spatial + i];
+    if (axis.output == desc.output[i]) continue;
+    axis.output = desc.output[i];
+    axis.kernel = axis.output ? (axis.input - 1) / axis.output + 2 : 1;
+    differ = true;
+  }
+  return differ;
+}
+
+}  // namespace
+
+PoolShape make_shape(const fastconv_pool_desc& given) {
+  const bool adaptive = given.size == sizeof given && given.adaptive;
+  const fastconv_pool_desc desc = adaptive ? with_windows(given) : given;
   const Common<fastconv_pool_desc> common(desc);
   check_range("the number of channels", &desc.channels, 1, 1);
-  if (desc.kind != FASTCONV_POOL_MAX && desc.kind != FASTCONV_POOL_AVG)
-    invalid("kind is " + to_string(desc.kind) + " (wanted a fastconv_pool_kind)");
+  if (desc.kind < FASTCONV_POOL_MAX ||
+      desc.kind > (desc.adaptive ? FASTCONV_POOL_AVG : FASTCONV_POOL_LP))
+    invalid("kind is " + to_string(desc.kind) + " (wanted a fastconv_pool_kind, and of an adaptive "
+            "pooling max or mean)");
+  if (desc.kind == FASTCONV_POOL_LP && !(desc.norm_type > 0))
+    invalid("norm_type is " + number(desc.norm_type) + " (wanted a number above 0)");
   if (desc.padding == FASTCONV_PADDING_FULL)
     invalid("padding is 'full' (wanted numbers, 'valid', 'same' or 'same_lower')");
   // "same" may need more where the window is dilated.
@@ -213,6 +281,8 @@ PoolShape make_shape(const fastconv_pool_desc& desc) {
   shape.count_include_pad = desc.count_include_pad;
   shape.divisor_override = desc.divisor_override;
   common.fill(shape.axis, desc.ceil_mode);
+  if (desc.adaptive) shape.adaptive = fit_windows(desc, shape);
+  if (desc.kind == FASTCONV_POOL_LP) shape.norm = desc.norm_type, shape.count_include_pad = true;
   const Axis &d = shape.axis[0], &h = shape.axis[1], &w = shape.axis[2];
   count("input", {desc.batch, desc.channels, d.input, h.input, w.input});
   count("the kernel", {d.kernel, h.kernel, w.kernel});
@@ -222,6 +292,75 @@ PoolShape make_shape(const fastconv_pool_desc& desc) {
   shape.input = common.strides(desc.input_strides, desc.channels, desc.input);
   shape.output = common.strides(desc.output_strides, desc.channels, output + 3 - common.dims);
   shape.indices = common.strides(desc.indices_strides, desc.channels, output + 3 - common.dims);
+  return shape;
+}
+
+UnfoldShape make_shape(const fastconv_unfold_desc& desc) {
+  if (desc.spatial != 2) invalid("spatial is " + to_string(desc.spatial) + " (wanted 2)");
+  const Common<fastconv_unfold_desc> common(desc);
+  check_range("the number of channels", &desc.channels, 1, 1);
+  UnfoldShape shape{};
+  shape.dtype = desc.dtype == FASTCONV_FLOAT32 ? Dtype::float32 : Dtype::float64;
+  shape.n = desc.batch;
+  shape.c = desc.channels;
+  common.fill(shape.axis, false);
+  const Axis &h = shape.axis[1], &w = shape.axis[2];
+  count("the image", {desc.batch, desc.channels, h.input, w.input});
+  const std::int64_t rows = count("a column", {desc.channels, h.kernel, w.kernel});
+  count("the columns", {desc.batch, rows, h.output, w.output});
+  shape.image = common.strides(desc.image_strides, desc.channels, desc.input);
+  const std::int64_t windows = shape.outputs(), packed[3] = {rows * windows, windows, 1};
+  std::copy_n(desc.columns_strides ? desc.columns_strides : packed, 3, shape.columns);
+  return shape;
+}
+
+UnpoolShape make_shape(const fastconv_unpool_desc& desc) {
+  const int dims = desc.spatial;
+  check_kind(desc);
+  check_range("the number of channels", &desc.channels, 1, 1);
+  check_range("kernel_size", desc.kernel, dims, 1);
+  check_range("stride", desc.stride, dims, 1);
+  if (desc.padding == FASTCONV_PADDING_FULL)
+    invalid("padding is 'full' (wanted numbers, 'valid', 'same' or 'same_lower')");
+  const bool given = desc.padding == FASTCONV_PADDING_EXPLICIT;
+  const bool same = !given && desc.padding != FASTCONV_PADDING_VALID;
+  if (given) check_pads(desc);
+
+  std::int64_t output[3] = {}, least[3] = {}, most[3] = {};
+  bool fits = true, sized = false;
+  for (int i = 0; i < dims; ++i) sized |= desc.output[i] != 0;
+  for (int i = 0; i < dims; ++i) {
+    const std::int64_t stride = desc.stride[i];
+    std::int64_t reach;
+    if (__builtin_mul_overflow(desc.input[i] - !same, stride, &reach) || reach > kMaxSize)
+      invalid("output would have more than 2**46 elements");
+    const std::int64_t pads = given ? desc.pad_before[i] + desc.pad_after[i] : 0;
+    output[i] = same ? reach : reach - pads + desc.kernel[i];
+    least[i] = std::max<std::int64_t>(output[i] - stride + 1, 1);
+    most[i] = output[i] + (same ? 0 : stride - 1);
+    if (sized) output[i] = desc.output[i];
+    fits &= least[i] <= output[i] && output[i] <= most[i];
+  }
+  if (!fits && sized)
+    invalid("output_size is " + tuple(output, dims) + " (wanted from " + tuple(least, dims) +
+            " to " + tuple(most, dims) + ")");
+  if (!fits)
+    invalid("the output would have size " + tuple(output, dims) +
+            " (wanted at least 1 in each dimension)");
+
+  UnpoolShape shape{};
+  shape.dtype = desc.dtype == FASTCONV_FLOAT32 ? Dtype::float32 : Dtype::float64;
+  shape.n = desc.batch;
+  shape.c = desc.channels;
+  std::fill_n(shape.input, 3 - dims, 1), std::fill_n(shape.output, 3 - dims, 1);
+  std::copy_n(desc.input, dims, shape.input + 3 - dims);
+  std::copy_n(output, dims, shape.output + 3 - dims);
+  const auto &in = shape.input, &out = shape.output;
+  count("input", {desc.batch, desc.channels, in[0], in[1], in[2]});
+  count("output", {desc.batch, desc.channels, out[0], out[1], out[2]});
+  shape.from = strides_of(dims, desc.input_strides, desc.channels, desc.input);
+  shape.indices = strides_of(dims, desc.indices_strides, desc.channels, desc.input);
+  shape.to = strides_of(dims, desc.output_strides, desc.channels, output);
   return shape;
 }
 

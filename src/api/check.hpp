@@ -9,5 +9,7 @@ namespace fastconv {
 
 ConvShape make_shape(const fastconv_conv_desc& desc);
 PoolShape make_shape(const fastconv_pool_desc& desc);
+UnfoldShape make_shape(const fastconv_unfold_desc& desc);
+UnpoolShape make_shape(const fastconv_unpool_desc& desc);
 
 }  // namespace fastconv

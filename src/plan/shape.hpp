@@ -48,6 +48,8 @@ struct PoolShape {
   Axis axis[3];
   bool count_include_pad;
   std::int64_t divisor_override;  // 0 where there is none
+  bool adaptive;                  // windows of more than one size: pool/adaptive.cpp
+  double norm;                    // of Lp pooling, else 0
   Strides input, output, indices;
 
   std::int64_t taps() const { return axis[0].kernel * axis[1].kernel * axis[2].kernel; }
@@ -58,6 +60,29 @@ struct PoolShape {
     return kElementCost * static_cast<double>(n * c) * static_cast<double>(outputs()) *
            static_cast<double>(taps());
   }
+};
+
+// Elements that move between the places of a pooling and those of its input.
+struct UnpoolShape {
+  Dtype dtype;
+  std::int64_t n, c;
+  std::int64_t input[3], output[3];  // depth, height, width
+  Strides from, indices, to;
+
+  std::int64_t inputs() const { return input[0] * input[1] * input[2]; }
+  std::int64_t outputs() const { return output[0] * output[1] * output[2]; }
+};
+
+// The windows of images as columns, (n, c * kernel elements, windows).
+struct UnfoldShape {
+  Dtype dtype;
+  std::int64_t n, c;
+  Axis axis[3];  // the first one of size 1
+  Strides image;
+  std::int64_t columns[3];  // strides
+
+  std::int64_t taps() const { return axis[1].kernel * axis[2].kernel; }
+  std::int64_t outputs() const { return axis[1].output * axis[2].output; }
 };
 
 }  // namespace fastconv

@@ -82,7 +82,11 @@ typedef enum fastconv_activation {
   FASTCONV_ACTIVATION_HARD_SWISH = 7 /* x * min(max(x + 3, 0), 6) / 6 */
 } fastconv_activation;
 
-typedef enum fastconv_pool_kind { FASTCONV_POOL_MAX = 0, FASTCONV_POOL_AVG = 1 } fastconv_pool_kind;
+typedef enum fastconv_pool_kind {
+  FASTCONV_POOL_MAX = 0,
+  FASTCONV_POOL_AVG = 1,
+  FASTCONV_POOL_LP = 2 /* (sum of x^p)^(1/p), from the mean; the gradient is 0 where that is */
+} fastconv_pool_kind;
 
 /* What a convolution is. Arrays are ordered (N, C, spatial...), weights (out, in / groups,
  * kernel...); of the arrays of three the first `spatial` entries count. Strides are counted in
@@ -102,7 +106,10 @@ typedef struct fastconv_conv_desc {
   double activation_slope;
 } fastconv_conv_desc;
 
-/* What a pooling is. Padding is at most half the kernel on each side; it never wins a maximum. */
+/* What a pooling is. Padding is at most half the kernel on each side; it never wins a maximum.
+ * Where it is adaptive (max and mean), output says how many windows there are, of which o begins at
+ * floor(o * input / output) and ends at ceil((o + 1) * input / output); kernel, stride, dilation,
+ * padding and what rounds sizes do not count then. */
 typedef struct fastconv_pool_desc {
   size_t size; /* sizeof(fastconv_pool_desc) */
   fastconv_dtype dtype;
@@ -116,6 +123,9 @@ typedef struct fastconv_pool_desc {
   int32_t count_include_pad; /* mean: padding counts in the divisor */
   int64_t divisor_override;  /* mean: this divisor instead, where it is not 0 */
   const int64_t *input_strides, *output_strides, *indices_strides;
+  int32_t adaptive;
+  int64_t output[3]; /* of an adaptive pooling */
+  double norm_type;  /* Lp: the power p, above 0; infinity for the largest absolute value */
 } fastconv_pool_desc;
 
 /* The memory of one execution. A gradient has the strides of what it is the gradient of.
@@ -125,7 +135,7 @@ typedef struct fastconv_pool_desc {
  *                backward weight  grad_output, input                 -> grad_weight, grad_bias
  *                                                                       (either may be NULL)
  *   pooling      forward          input                  -> output, indices (max; or NULL)
- *                backward input   grad_output, indices (max)         -> grad_input
+ *                backward input   grad_output, indices (max) or input (Lp) -> grad_input
  *
  * Bias and residual may be NULL; the residual has the shape and strides of what is written and is
  * added before the activation. Backward input with a bias is the forward pass of a transposed
@@ -293,6 +303,53 @@ FASTCONV_API fastconv_status fastconv_batch_norm(const fastconv_axis_desc *desc,
                                                  const fastconv_batch_norm_args *args);
 FASTCONV_API fastconv_status fastconv_batch_norm_backward(const fastconv_axis_desc *desc,
                                                           const fastconv_batch_norm_args *args);
+
+/* The inverse of max pooling: each input element goes to the place that its index names within its
+ * channel's plane, where the last of several stays; the rest is 0. A gradient is read from there.
+ * The pooling's arguments give the output's size, (input - 1) * stride + kernel - padding (with
+ * FASTCONV_PADDING_SAME input * stride), from which `output` may differ by less than a stride. */
+typedef struct fastconv_unpool_desc {
+  size_t size; /* sizeof(fastconv_unpool_desc) */
+  fastconv_dtype dtype;
+  int32_t spatial; /* 1, 2 or 3 */
+  int64_t batch, channels;
+  int64_t input[3], kernel[3], stride[3];
+  fastconv_padding padding;
+  int64_t pad_before[3], pad_after[3];
+  int64_t output[3]; /* or where all are 0 the size that the arguments give */
+  const int64_t *input_strides, *indices_strides, *output_strides;
+} fastconv_unpool_desc;
+/* The spatial size of the output: writes `spatial` numbers. */
+FASTCONV_API fastconv_status fastconv_max_unpool_output(const fastconv_unpool_desc *desc,
+                                                        int64_t *output);
+FASTCONV_API fastconv_status fastconv_max_unpool(const fastconv_unpool_desc *desc,
+                                                 const void *input, const int64_t *indices,
+                                                 void *output);
+FASTCONV_API fastconv_status fastconv_max_unpool_backward(const fastconv_unpool_desc *desc,
+                                                          const void *grad_output,
+                                                          const int64_t *indices,
+                                                          void *grad_input);
+
+/* The windows of a 2-D image as columns of a matrix (im2col), (batch, channels * kernel elements,
+ * windows), and its adjoint, which adds columns up to an image. Padding is zeros. */
+typedef struct fastconv_unfold_desc {
+  size_t size; /* sizeof(fastconv_unfold_desc) */
+  fastconv_dtype dtype;
+  int32_t spatial; /* 2 */
+  int64_t batch, channels;
+  int64_t input[2], kernel[2], stride[2], dilation[2];
+  fastconv_padding padding;
+  int64_t pad_before[2], pad_after[2];
+  const int64_t *image_strides;   /* 4 */
+  const int64_t *columns_strides; /* 3 */
+} fastconv_unfold_desc;
+/* How many windows there are: writes 2 numbers. */
+FASTCONV_API fastconv_status fastconv_unfold_output(const fastconv_unfold_desc *desc,
+                                                    int64_t *output);
+FASTCONV_API fastconv_status fastconv_unfold(const fastconv_unfold_desc *desc, const void *image,
+                                             void *columns);
+FASTCONV_API fastconv_status fastconv_fold(const fastconv_unfold_desc *desc, const void *columns,
+                                           void *image);
 
 /* The message of the calling thread's last failure; valid until its next call. */
 FASTCONV_API const char *fastconv_last_error(void);
