@@ -172,7 +172,7 @@ def test_layouts_batches_and_out(isa, dtype):
                 equal(out, y, dtype)
                 wide = np.full((*y.shape[:-1], 2 * y.shape[-1]), np.nan, dtype)
                 forward(x, output, out=wide[..., ::2])
-                np.testing.assert_allclose(wide[..., ::2], y, **tolerance)
+                equal(wide[..., ::2], y, dtype)
                 assert np.isnan(wide[..., 1::2]).all()
                 empty = forward(x[:0], output)
                 equal(empty, y[:0], dtype)

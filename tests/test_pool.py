@@ -181,6 +181,19 @@ def test_same_bits_for_any_threads(isa, dtype, threads):
             assert np.array_equal(one, two)
 
 
+@pytest.mark.parametrize("side", [9, 40, 80])
+@pytest.mark.parametrize("kernel", [2, 3, 5, 9])
+def test_same_bits_for_any_batch_and_out(isa, dtype, side, kernel):
+    rng = np.random.default_rng(side)
+    x = rng.standard_normal((3, 20, side, side)).astype(dtype)
+    y = fc.avg_pool2d(x, kernel, 1)
+    apart = np.full((*y.shape[:3], 2 * y.shape[3]), np.nan, dtype)[..., ::2]
+    assert np.array_equal(fc.avg_pool2d(x, kernel, 1, out=apart), y)
+    assert np.array_equal(fc.avg_pool2d(x[1:2], kernel, 1), y[1:2])
+    last = np.full((*y.shape[:1], *y.shape[2:], y.shape[1]), np.nan, dtype).transpose(0, 3, 1, 2)
+    assert np.array_equal(fc.avg_pool2d(x, kernel, 1, out=last), y)
+
+
 def test_empty_batch(isa, dtype):
     x = np.ones((0, 2, 4, 4), dtype)
     fc.max_pool2d(np.ones((1, 1, 2, 2), dtype), 2)
