@@ -1,6 +1,16 @@
 """Layers with torch's names: they hold parameters and have ``forward`` and ``backward``."""
 
-from .activation import Hardswish, LeakyReLU, ReLU, ReLU6, Sigmoid, SiLU, Softmax, Tanh
+from .activation import (
+    Hardswish,
+    LeakyReLU,
+    ReLU,
+    ReLU6,
+    ScaledTanh,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Tanh,
+)
 from .adaptive import (
     AdaptiveAvgPool1d,
     AdaptiveAvgPool2d,
@@ -9,6 +19,7 @@ from .adaptive import (
     AdaptiveMaxPool2d,
     AdaptiveMaxPool3d,
 )
+from .branches import Concat, Residual
 from .containers import Sequential
 from .conv import Conv1d, Conv2d, Conv3d
 from .conv_transpose import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
@@ -36,6 +47,7 @@ __all__ = [
     "BatchNorm1d",
     "BatchNorm2d",
     "BatchNorm3d",
+    "Concat",
     "Conv1d",
     "Conv2d",
     "Conv3d",
@@ -64,6 +76,8 @@ __all__ = [
     "Parameter",
     "ReLU",
     "ReLU6",
+    "Residual",
+    "ScaledTanh",
     "Sequential",
     "SiLU",
     "Sigmoid",
