@@ -32,9 +32,11 @@ from .module import Module
 from .norm import BatchNorm1d, BatchNorm2d, BatchNorm3d, LocalResponseNorm
 from .parameter import Parameter
 from .pooling import AvgPool1d, AvgPool2d, AvgPool3d, MaxPool1d, MaxPool2d, MaxPool3d
+from .textbook import RBF, GaussianPool2d, ScaledAvgPool2d
 from .unpooling import MaxUnpool1d, MaxUnpool2d, MaxUnpool3d
 
 __all__ = [
+    "RBF",
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
     "AdaptiveAvgPool3d",
@@ -58,6 +60,7 @@ __all__ = [
     "Dropout",
     "Flatten",
     "Fold",
+    "GaussianPool2d",
     "Hardswish",
     "LPPool1d",
     "LPPool2d",
@@ -77,6 +80,7 @@ __all__ = [
     "ReLU",
     "ReLU6",
     "Residual",
+    "ScaledAvgPool2d",
     "ScaledTanh",
     "Sequential",
     "SiLU",
