@@ -4,6 +4,7 @@ integers, borders, errors.
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import warnings
 
@@ -294,6 +295,26 @@ def test_bits_do_not_depend_on_threads(threads, count):
         results.append((signal.convolve2d(x, w), signal.correlate(x, w)))
     for first, again in zip(*results):
         np.testing.assert_array_equal(first, again)
+
+
+@pytest.mark.parametrize("name", PLANES)
+def test_the_smaller_plane_slides(name):
+    """As slow as it looks otherwise: a million taps for each of a million places."""
+    rng = np.random.default_rng(10)
+    small, large = rng.integers(-9, 9, (3, 4)), rng.integers(-9, 9, (700, 900))
+    got = getattr(signal, name)(small, large)
+    wanted = getattr(signal, name)(large, small)
+    np.testing.assert_array_equal(got, wanted if name == "convolve2d" else wanted[::-1, ::-1])
+
+
+@pytest.mark.parametrize("name", PLANES + FILTERS)
+def test_arguments_are_scipys(name):
+    words = "in1, in2, mode='full', boundary='fill', fillvalue=0"
+    if name in FILTERS:
+        words = "input, weights, output=None, mode='reflect', cval=0.0, origin=0, *, axes=None"
+    parameters = inspect.signature(getattr(fc.signal, name)).parameters.values()
+    plain = [p.replace(annotation=inspect.Parameter.empty) for p in parameters]
+    assert str(inspect.Signature(plain)) == f"({words})"
 
 
 P = np.ones((3, 4))

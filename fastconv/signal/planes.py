@@ -56,7 +56,7 @@ def convolve2d(
     """
     x, w, _ = _operands("convolve2d", in1, in2, mode)
     pads = {
-        "full": tuple((n - 1, n - 1) for n in w.shape),
+        "full": _full(w),
         "same": tuple((n // 2, (n - 1) // 2) for n in w.shape),
     }
     return _plane("convolve2d", x, w[::-1, ::-1], pads.get(mode), boundary, fillvalue)
@@ -78,7 +78,7 @@ def correlate2d(
     """
     x, w, swapped = _operands("correlate2d", in1, in2, mode)
     pads = {
-        "full": tuple((n - 1, n - 1) for n in w.shape),
+        "full": _full(w),
         "same": tuple(((n - 1) // 2, n // 2) for n in w.shape),
     }
     result = _plane("correlate2d", x, w.conj(), pads.get(mode), boundary, fillvalue)
@@ -109,6 +109,10 @@ def _holds(outer: Array, inner: Array) -> bool:
     return all(a >= b for a, b in zip(outer.shape, inner.shape, strict=True))
 
 
+def _full(w: Array) -> Pairs:
+    return tuple((n - 1, n - 1) for n in w.shape)
+
+
 def _plane(
     function: str, x: Array, w: Array, pads: Pairs | None, boundary: str, fillvalue: Any
 ) -> Array:
@@ -128,6 +132,10 @@ def _plane(
             "(wanted integers, float32, float64, longdouble or complex)"
         )
     fill = _as_fill(function, fillvalue, dtype)
+    if mode == "constant" and fill == 0 and pads == _full(w) and 0 < x.size < w.size:
+        # Either may slide over the other: the smaller does, which is the kernel.
+        x, w = w[::-1, ::-1], x[::-1, ::-1]
+        pads = _full(w)
     beyond = Extension(mode, fill, pads or ((0, 0), (0, 0)))
     if dtype.kind != "c":
         return add(x, w, beyond, dtype)
