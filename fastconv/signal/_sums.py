@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -66,6 +67,31 @@ def tap_sums(
             reach = tuple(slice(a, a + n) for a, n in zip(t, output.shape, strict=True))
             output += X[reach] * w[tuple(t)].astype(dtype)
     return output
+
+
+def complex_sums(
+    x: Array, w: Array, beyond: Extension, dtype: np.dtype[Any], add: Callable[..., Array]
+) -> Array:
+    """(a + ib) (c + id) = (ac - bd) + i (ad + bc), without the products of what is real.
+
+    `add(x, w, beyond, dtype)` forms the real sums.
+    """
+    result = np.zeros(beyond.output_shape(x.shape, w.shape), dtype)
+    fill = complex(beyond.value)
+    for turn, (part, value) in enumerate(((x.real, fill.real), (x.imag, fill.imag))):
+        if turn and x.dtype.kind != "c" and value == 0:
+            continue
+        edge = Extension(beyond.mode, value, beyond.pads)
+        for more, weights in enumerate((w.real, w.imag)):
+            if more and w.dtype.kind != "c":
+                continue
+            target = result.imag if turn != more else result.real
+            sums = add(part, weights, edge, target.dtype)
+            if turn and more:
+                target -= sums
+            else:
+                target += sums
+    return result
 
 
 def largest_of(x: Array) -> int:

@@ -10,7 +10,7 @@ import numpy as np
 from ..functional._coerce import Ints, as_int, as_tuple
 from ._extension import Array, Extension
 from ._operands import as_operand
-from ._sums import all_finite, float_sums, largest_of, tap_sums
+from ._sums import all_finite, complex_sums, float_sums, largest_of, tap_sums
 
 _MODES = {
     "reflect": "reflect", "grid-mirror": "reflect", "constant": "constant",
@@ -130,7 +130,10 @@ def _filtered(
     target, dtype = _destination(function, output, x, w)
     if x.size == 0:
         return np.empty(x.shape, dtype) if target is None else target
-    result = _sums(x, w, Extension(known, complex(cval), pads), dtype)
+    if dtype.kind == "c":
+        result = complex_sums(x, w, Extension(known, complex(cval), pads), dtype, _real_sums)
+    else:
+        result = _real_sums(x, w, Extension(known, float(cval), pads), dtype)
     if target is None:
         return result
     target[...] = result
@@ -194,28 +197,6 @@ def _destination(
         kind = "complex" if turns_complex else "real"
         raise TypeError(f"{function}: output has dtype {dtype} (wanted a {kind} one)")
     return target, dtype
-
-
-def _sums(x: Array, w: Array, beyond: Extension, dtype: np.dtype[Any]) -> Array:
-    """The correlation of real or complex arrays; their parts are filtered apart."""
-    fill = beyond.value
-    if dtype.kind != "c":
-        return _real_sums(x, w, Extension(beyond.mode, fill.real, beyond.pads), dtype)
-    result = np.zeros(x.shape, dtype)
-    for part, value, turn in ((x.real, fill.real, 0), (x.imag, fill.imag, 1)):
-        if turn and x.dtype.kind != "c":
-            continue
-        edge = Extension(beyond.mode, value, beyond.pads)
-        for weights, more in ((w.real, 0), (w.imag, 1)):
-            if more and w.dtype.kind != "c":
-                continue
-            target = result.imag if turn != more else result.real
-            sums = _real_sums(part, weights, edge, target.dtype)
-            if turn and more:
-                target -= sums
-            else:
-                target += sums
-    return result
 
 
 def _real_sums(x: Array, w: Array, beyond: Extension, dtype: np.dtype[Any]) -> Array:

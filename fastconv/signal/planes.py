@@ -9,7 +9,7 @@ import numpy as np
 
 from ._extension import Array, Extension, Pairs
 from ._operands import as_operand
-from ._sums import float_sums, integer_sums, tap_sums
+from ._sums import complex_sums, float_sums, integer_sums, tap_sums
 
 _BOUNDARIES = {
     "fill": "constant", "pad": "constant", "wrap": "wrap", "circular": "wrap", "symm": "reflect",
@@ -139,7 +139,7 @@ def _plane(
     beyond = Extension(mode, fill, pads or ((0, 0), (0, 0)))
     if dtype.kind != "c":
         return add(x, w, beyond, dtype)
-    return _complex(x, w, beyond, dtype, add)
+    return complex_sums(x, w, beyond, dtype, add)
 
 
 def _arithmetic(dtype: np.dtype[Any]) -> Callable[..., Array] | None:
@@ -149,32 +149,6 @@ def _arithmetic(dtype: np.dtype[Any]) -> Callable[..., Array] | None:
     if dtype.char in "fdFD":
         return float_sums
     return tap_sums if dtype.char in "gG" else None
-
-
-def _complex(
-    x: Array, w: Array, beyond: Extension, dtype: np.dtype[Any], add: Callable[..., Array]
-) -> Array:
-    """(a + ib) (c + id) = (ac - bd) + i (ad + bc), without the products of what is real."""
-    real = np.empty(0, dtype).real.dtype
-    fill = complex(beyond.value)
-    output: Array | None = None
-    for part, value, unit in ((x.real, fill.real, 1), (x.imag, fill.imag, 1j)):
-        if unit == 1j and x.dtype.kind != "c" and value == 0:
-            continue
-        edge = Extension(beyond.mode, value, beyond.pads)
-        for weights, factor in ((w.real, unit), (w.imag, unit * 1j)):
-            if weights is w.imag and w.dtype.kind != "c":
-                continue
-            sums = add(part.astype(real), weights.astype(real), edge, real)
-            if output is None:
-                output = np.zeros(sums.shape, dtype)
-            target = output.real if factor.imag == 0 else output.imag
-            if factor == -1:
-                target -= sums
-            else:
-                target += sums
-    assert output is not None
-    return output
 
 
 def _as_fill(function: str, value: Any, dtype: np.dtype[Any]) -> Any:
