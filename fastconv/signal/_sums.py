@@ -19,7 +19,8 @@ _EXACT = ((np.float32, 2**24, np.int32), (np.float64, 2**53, np.int64))
 
 # Above so many taps a large plane is copied with its border around it, which then costs less than
 # padding in the convolution or computing the border apart: 5 x 5 in float32 takes 1.0 ms a
-# megapixel so, and 1.2 and 1.4; 3 x 3 takes 0.85, and 0.45 and 0.7.
+# megapixel so, and 1.2 and 1.4; 3 x 3 takes 0.85, and 0.45 and 0.7 (benchmarks/filters.py --border
+# compares the last two).
 _SMALL_KERNEL = 9
 _LARGE_PLANE = 2**16
 
