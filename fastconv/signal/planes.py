@@ -51,8 +51,8 @@ def convolve2d(
     --------
     >>> from fastconv.signal import convolve2d
     >>> convolve2d([[1, 2, 3], [4, 5, 6]], [[1, 1]], mode="same")
-    array([[1, 3, 5],
-           [4, 9, 11]])
+    array([[ 1,  3,  5],
+           [ 4,  9, 11]])
     """
     x, w, _ = _operands("convolve2d", in1, in2, mode)
     pads = {
