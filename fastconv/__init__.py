@@ -2,7 +2,7 @@
 
 ``import fastconv as fc`` has every layer (``fc.Conv2d``) and function (``fc.conv2d``);
 ``fastconv.nn``, ``fastconv.functional``, ``fastconv.optim`` and ``fastconv.reference`` hold them
-by kind.
+by kind; ``fastconv.signal`` has SciPy's filters of images.
 """
 
 from types import ModuleType
@@ -12,7 +12,7 @@ from ._find_core import find_core
 
 find_core(__path__)
 
-from . import functional, nn, optim  # noqa: E402
+from . import functional, nn, optim, signal  # noqa: E402
 from ._core import (  # noqa: E402
     __version__,
     get_num_threads,
@@ -53,6 +53,7 @@ __all__ = [
     "save",
     "set_num_threads",
     "show_config",
+    "signal",
     *functional.__all__,
     *nn.__all__,
 ]

@@ -1,6 +1,16 @@
 """Layers with torch's names: they hold parameters and have ``forward`` and ``backward``."""
 
-from .activation import Hardswish, LeakyReLU, ReLU, ReLU6, Sigmoid, SiLU, Softmax, Tanh
+from .activation import (
+    Hardswish,
+    LeakyReLU,
+    ReLU,
+    ReLU6,
+    ScaledTanh,
+    Sigmoid,
+    SiLU,
+    Softmax,
+    Tanh,
+)
 from .adaptive import (
     AdaptiveAvgPool1d,
     AdaptiveAvgPool2d,
@@ -9,6 +19,7 @@ from .adaptive import (
     AdaptiveMaxPool2d,
     AdaptiveMaxPool3d,
 )
+from .branches import Concat, Residual
 from .containers import Sequential
 from .conv import Conv1d, Conv2d, Conv3d
 from .conv_transpose import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
@@ -21,9 +32,11 @@ from .module import Module
 from .norm import BatchNorm1d, BatchNorm2d, BatchNorm3d, LocalResponseNorm
 from .parameter import Parameter
 from .pooling import AvgPool1d, AvgPool2d, AvgPool3d, MaxPool1d, MaxPool2d, MaxPool3d
+from .textbook import RBF, GaussianPool2d, ScaledAvgPool2d
 from .unpooling import MaxUnpool1d, MaxUnpool2d, MaxUnpool3d
 
 __all__ = [
+    "RBF",
     "AdaptiveAvgPool1d",
     "AdaptiveAvgPool2d",
     "AdaptiveAvgPool3d",
@@ -36,6 +49,7 @@ __all__ = [
     "BatchNorm1d",
     "BatchNorm2d",
     "BatchNorm3d",
+    "Concat",
     "Conv1d",
     "Conv2d",
     "Conv3d",
@@ -46,6 +60,7 @@ __all__ = [
     "Dropout",
     "Flatten",
     "Fold",
+    "GaussianPool2d",
     "Hardswish",
     "LPPool1d",
     "LPPool2d",
@@ -64,6 +79,9 @@ __all__ = [
     "Parameter",
     "ReLU",
     "ReLU6",
+    "Residual",
+    "ScaledAvgPool2d",
+    "ScaledTanh",
     "Sequential",
     "SiLU",
     "Sigmoid",

@@ -5,6 +5,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from .. import functional as F
+from ..functional._coerce import Array, float_arrays
 from ..functional._convolution import Activation
 from ..functional.activation import ACTIVATIONS
 from .module import Module, UnaryModule
@@ -19,6 +23,15 @@ def activation_of(module: Module) -> Activation:
     if module.function == "leaky_relu":
         return "leaky_relu", module._settings()["negative_slope"]
     return module.function
+
+
+def module_of(number: int, slope: float) -> Module | None:
+    """The module of an activation by the core's number; the other way round."""
+    name = next((name for name, own in ACTIVATIONS.items() if own == number), None)
+    kinds: tuple[type[UnaryModule], ...] = (ReLU, ReLU6, Sigmoid, Tanh, SiLU, Hardswish)
+    if name == "leaky_relu":
+        return LeakyReLU(slope)
+    return next((kind() for kind in kinds if kind.function == name), None)
 
 
 class _Inplace(UnaryModule):
@@ -89,6 +102,36 @@ class Tanh(UnaryModule):
 
     function = "tanh"
     keeps_output = True
+
+
+class ScaledTanh(Module):
+    """1.7159 tanh(2 x / 3), LeNet-5's squashing function.
+
+    It is ±1 at ±1, where its second derivative is largest (LeCun et al. 1998, "Gradient-based
+    learning applied to document recognition", appendix A).
+
+    >>> import fastconv.nn as nn
+    >>> import numpy as np
+    >>> nn.ScaledTanh()(np.array([0.0, 1.0])).round(3)
+    array([0., 1.])
+    """
+
+    amplitude, slope = 1.7159, 2 / 3
+
+    def forward(self, input: Any) -> Array:
+        """The squashed `input`."""
+        (x,) = float_arrays("ScaledTanh", input=input)
+        squashed = F.tanh(x * x.dtype.type(self.slope))
+        self._keep(squashed)
+        output: Array = squashed * x.dtype.type(self.amplitude)
+        return output
+
+    def backward(self, grad_output: Any) -> Array:
+        """The input's gradient."""
+        (squashed,) = self._kept()
+        gradient = F.tanh_backward(grad_output, squashed, output=squashed)
+        gradient *= gradient.dtype.type(self.amplitude * self.slope)
+        return gradient
 
 
 class Softmax(UnaryModule):

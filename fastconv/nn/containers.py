@@ -3,15 +3,72 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, overload
+from typing import Any, TypeVar, overload
 
 from ..functional._coerce import as_array
 from .activation import activation_of
 from .conv import _ConvNd
 from .module import Module
 
+Self = TypeVar("Self", bound="_Listed")
 
-class Sequential(Module):
+
+class _Listed(Module):
+    """Modules in an order, under their numbers or names."""
+
+    def __init__(self, *modules: Module | Mapping[str, Module]) -> None:
+        named: Iterable[tuple[str, Any]]
+        if len(modules) == 1 and isinstance(modules[0], Mapping):
+            named = modules[0].items()
+        else:
+            named = ((str(number), module) for number, module in enumerate(modules))
+        for name, module in named:
+            self._add(name, module)
+
+    def append(self: Self, module: Module) -> Self:
+        """Add `module` at the end, under the next number."""
+        self._add(str(len(self)), module)
+        return self
+
+    def _add(self, name: str, module: Any) -> None:
+        if not isinstance(module, Module):
+            raise TypeError(
+                f"{type(self).__name__}: {name} is a {type(module).__name__} (wanted a Module)"
+            )
+        self.add_module(name, module)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self.children())
+
+    def __iter__(self) -> Iterator[Module]:
+        return self.children()
+
+    @overload
+    def __getitem__(self, index: int) -> Module: ...
+    @overload
+    def __getitem__(self: Self, index: slice) -> Self: ...
+    def __getitem__(self, index: int | slice) -> Module:
+        if isinstance(index, slice):
+            return self._of(dict(list(self.named_children())[index]))
+        return self._entry(index)[1]
+
+    def __setitem__(self, index: int, module: Module) -> None:
+        self._add(self._entry(index)[0], module)
+
+    def _of(self: Self, modules: Mapping[str, Module]) -> Self:
+        """A container like this one of other modules."""
+        return type(self)(modules)
+
+    def _entry(self, index: int) -> tuple[str, Module]:
+        entries = list(self.named_children())
+        if not -len(entries) <= index < len(entries):
+            raise IndexError(
+                f"{type(self).__name__}: index is {index} (wanted below {len(entries)})"
+            )
+        return entries[index]
+
+
+class Sequential(_Listed):
     """Modules one after the other.
 
     Takes the modules, or one dict of names and modules; without names they are "0", "1", ...
@@ -23,15 +80,6 @@ class Sequential(Module):
       (1): ReLU()
     )
     """
-
-    def __init__(self, *modules: Module | Mapping[str, Module]) -> None:
-        named: Iterable[tuple[str, Any]]
-        if len(modules) == 1 and isinstance(modules[0], Mapping):
-            named = modules[0].items()
-        else:
-            named = ((str(number), module) for number, module in enumerate(modules))
-        for name, module in named:
-            self._add(name, module)
 
     def forward(self, input: Any) -> Any:
         """The output of the last module."""
@@ -80,37 +128,3 @@ class Sequential(Module):
 
     def _learn(self, grad_output: Any) -> None:
         self.backward(grad_output, needs_input=False)
-
-    def append(self, module: Module) -> Sequential:
-        """Add `module` at the end, under the next number."""
-        self._add(str(len(self)), module)
-        return self
-
-    def _add(self, name: str, module: Any) -> None:
-        if not isinstance(module, Module):
-            raise TypeError(f"Sequential: {name} is a {type(module).__name__} (wanted a Module)")
-        self.add_module(name, module)
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self.children())
-
-    def __iter__(self) -> Iterator[Module]:
-        return self.children()
-
-    @overload
-    def __getitem__(self, index: int) -> Module: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequential: ...
-    def __getitem__(self, index: int | slice) -> Module:
-        if isinstance(index, slice):
-            return type(self)(dict(list(self.named_children())[index]))
-        return self._entry(index)[1]
-
-    def __setitem__(self, index: int, module: Module) -> None:
-        self._add(self._entry(index)[0], module)
-
-    def _entry(self, index: int) -> tuple[str, Module]:
-        entries = list(self.named_children())
-        if not -len(entries) <= index < len(entries):
-            raise IndexError(f"Sequential: index is {index} (wanted below {len(entries)})")
-        return entries[index]

@@ -13,7 +13,9 @@ from .. import _core
 from .. import functional as F
 from ..functional._coerce import Array, Ints, Padding, as_array, as_int, as_padding, as_tuple
 from ..functional._convolution import Activation, as_activation
-from ..random import Rng, uniform
+from ..random import Rng, as_generator, uniform
+from . import connected
+from .connected import as_table
 from .module import Module
 from .parameter import Parameter
 
@@ -81,12 +83,27 @@ class _ConvNd(Module):
     def forward(self, input: Any) -> Array:
         """The convolution of `input`, shape (N, C, \\*spatial) or (C, \\*spatial)."""
         padded, padding = self._padded(input)
+        output = self._convolve(padded, padding)
+        self._keep(input, padded)
+        return output
+
+    def _convolve(self, padded: Any, padding: Any) -> Array:
         convolve = getattr(F, f"conv{self.dims}d")
         output: Array = convolve(
             padded, self.weight, self.bias, self.stride, padding, self.dilation, self.groups
         )
-        self._keep(input, padded)
         return output
+
+    def _differentiate(
+        self, grad_output: Any, padded: Any, padding: Any, needs: tuple[bool, ...]
+    ) -> tuple[Array | None, ...]:
+        backward = getattr(F, f"conv{self.dims}d_backward")
+        gradients: tuple[Array | None, ...] = backward(
+            *(grad_output, padded, self.weight, self.bias),
+            *(self.stride, padding, self.dilation, self.groups),
+            needs=needs,
+        )
+        return gradients
 
     @property
     def _packed_forward(self) -> bool:
@@ -142,13 +159,9 @@ class _ConvNd(Module):
         input, padded = self._kept()
         parameters = (self.weight, self.bias)
         wanted = tuple(p is not None and p.requires_grad for p in parameters)
-        backward = getattr(F, f"conv{self.dims}d_backward")
-        grad_input: Array | None
         padding = self.padding if self.padding_mode == "zeros" else 0
-        grad_input, *gradients = backward(
-            *(grad_output, padded, self.weight, self.bias),
-            *(self.stride, padding, self.dilation, self.groups),
-            needs=(needs_input, *wanted),
+        grad_input, *gradients = self._differentiate(
+            grad_output, padded, padding, (needs_input, *wanted)
         )
         for parameter, gradient in zip(parameters, gradients, strict=True):
             if parameter is not None and gradient is not None:
@@ -272,6 +285,9 @@ class Conv2d(_ConvNd):
     bias : bool
     padding_mode : str
         "zeros", "reflect", "replicate" or "circular".
+    connections : array of bools, shape (out_channels, in_channels), optional
+        Which output map reads which input maps (LeCun et al. 1998, table I). Only their kernels
+        are held and computed, and with a table `groups` is 1.
     dtype : float32 or float64
     rng : numpy Generator or int, optional
         Where the initial values come from; by default what `fastconv.manual_seed` seeded.
@@ -279,9 +295,12 @@ class Conv2d(_ConvNd):
     Attributes
     ----------
     weight : Parameter, shape (out_channels, in_channels / groups, height, width)
+        With a table (connected pairs, height, width), in the table's order, row by row;
+        `dense_weight()` has torch's shape.
     bias : Parameter, shape (out_channels,), or None
 
-    Both start uniform between ±1 / sqrt(in_channels / groups · height · width), as in torch.
+    Both start uniform between ±1 / sqrt(in_channels / groups · height · width), as in torch; with a
+    table each map counts the channels that it reads.
 
     >>> import fastconv.nn as nn
     >>> nn.Conv2d(1, 6, 5, padding=2)
@@ -289,6 +308,96 @@ class Conv2d(_ConvNd):
     """
 
     dims = 2
+    connections: Array | None = None
+    _settled = (*_ConvNd._settled, "connections")
+
+    def __init__(
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: Ints,
+        stride: Ints = 1,
+        padding: Padding = 0,
+        dilation: Ints = 1,
+        groups: int = 1,
+        bias: bool = True,
+        padding_mode: str = "zeros",
+        *,
+        connections: Any = None,
+        dtype: npt.DTypeLike = np.float32,
+        rng: Rng | None = None,
+    ) -> None:
+        if connections is not None:
+            rng = as_generator(rng)
+        super().__init__(
+            in_channels, out_channels, kernel_size, stride, padding, dilation, groups, bias,
+            padding_mode, dtype=dtype, rng=rng,
+        )  # fmt: skip
+        if connections is None:
+            return
+        name = type(self).__name__
+        if self.groups != 1:
+            raise ValueError(f"{name}: groups is {self.groups} (wanted 1 with connections)")
+        table = as_table(name, connections, (self.out_channels, self.in_channels))
+        counts = table.sum(1)
+        bounds = 1 / np.sqrt(counts * math.prod(self.kernel_size))
+        kernels = uniform(1, (int(counts.sum()), *self.kernel_size), np.float64, rng)
+        kernels *= np.repeat(bounds, counts)[:, None, None]
+        self.connections = table
+        self.weight = Parameter(kernels.astype(dtype))
+        if bias:
+            values = bounds * uniform(1, (self.out_channels,), np.float64, rng)
+            self.bias = Parameter(values.astype(dtype))
+
+    def dense_weight(self) -> Array:
+        """The weights in torch's shape; zeros where a table connects nothing."""
+        if self.connections is None:
+            return np.array(self.weight.data)
+        dense: Array = np.zeros((*self.connections.shape, *self.kernel_size), self.weight.dtype)
+        dense[self.connections] = self.weight.data
+        return dense
+
+    @property
+    def _packed_forward(self) -> bool:
+        return self.connections is None and super()._packed_forward
+
+    def _convolve(self, padded: Any, padding: Any) -> Array:
+        if self.connections is None:
+            return super()._convolve(padded, padding)
+        arrays, settings = self._connected(padded, padding)
+        return connected.forward(self.connections, *arrays, settings)
+
+    def _differentiate(
+        self, grad_output: Any, padded: Any, padding: Any, needs: tuple[bool, ...]
+    ) -> tuple[Array | None, ...]:
+        if self.connections is None:
+            return super()._differentiate(grad_output, padded, padding, needs)
+        arrays, settings = self._connected(padded, padding)
+        grad = as_array("Conv2d", "grad_output", grad_output)
+        if grad.ndim != arrays[0].ndim or grad.shape[-3] != self.out_channels:
+            raise ValueError(
+                f"Conv2d: grad_output has shape {grad.shape} "
+                f"(wanted {arrays[0].ndim} dimensions and {self.out_channels} channels)"
+            )
+        return connected.backward(self.connections, grad, *arrays, settings, needs)
+
+    def _connected(self, padded: Any, padding: Any) -> tuple[tuple[Any, Any, Any], Any]:
+        x = as_array("Conv2d", "input", padded)
+        if x.ndim not in (3, 4) or x.shape[-3] != self.in_channels:
+            raise ValueError(
+                f"Conv2d: input has shape {x.shape} "
+                f"(wanted (N, {self.in_channels}, H, W) or ({self.in_channels}, H, W))"
+            )
+        bias = None if self.bias is None else self.bias.data
+        settings = {"stride": self.stride, "padding": padding, "dilation": self.dilation}
+        return (x, self.weight.data, bias), settings
+
+    def extra_repr(self) -> str:
+        """Torch's words for a convolution, and how many pairs of maps are connected."""
+        words = super().extra_repr()
+        if self.connections is None:
+            return words
+        return f"{words}, connections={self.connections.sum()} of {self.connections.size}"
 
 
 class Conv3d(_ConvNd):
