@@ -156,7 +156,7 @@ def _noting(name: str, layer: Module, layers: list[Explanation]) -> Callable[...
 def _explain_layer(
     name: str, layer: Module, input: Array, output: Array, *args: Any
 ) -> Explanation:
-    from .nn.conv import _ConvNd
+    from .nn._conv import _ConvNd
     from .nn.conv_transpose import _ConvTransposeNd
     from .nn.linear import Linear
     from .nn.module import UnaryModule

@@ -64,22 +64,24 @@ def blocks(table: Array) -> Iterator[Block]:
 
 
 def forward(
-    table: Array, x: Array, weight: Array, bias: Array | None, settings: Mapping[str, Any]
-) -> Array:
+    blocks: tuple[Block, ...], x: Array, weight: Array, bias: Array | None,
+    settings: Mapping[str, Any],
+) -> Array:  # fmt: skip
     """The convolution, of images with a batch or without; `settings` as `F.conv2d` has them."""
     output: Array | None = None
-    for block in blocks(table):
+    channels = sum(len(block.outputs) for block in blocks)
+    for block in blocks:
         operands = _operands(block, x, weight, bias)
         part = F.conv2d(*operands, **settings, groups=len(block.outputs))
         if output is None:
-            output = _like(x, (*part.shape[:-3], len(table), *part.shape[-2:]), part.dtype)
+            output = _like(x, (*part.shape[:-3], channels, *part.shape[-2:]), part.dtype)
         output[..., block.outputs, :, :] = part
     assert output is not None
     return output
 
 
 def backward(
-    table: Array, grad_output: Array, x: Array, weight: Array, bias: Array | None,
+    blocks: tuple[Block, ...], grad_output: Array, x: Array, weight: Array, bias: Array | None,
     settings: Mapping[str, Any],
     needs: tuple[bool, ...],
 ) -> Gradients:  # fmt: skip
@@ -87,7 +89,7 @@ def backward(
     grad_input = np.zeros_like(x) if needs[0] else None
     grad_weight = np.empty_like(weight) if needs[1] else None
     grad_bias = np.empty_like(bias) if bias is not None and needs[2] else None
-    for block in blocks(table):
+    for block in blocks:
         operands = _operands(block, x, weight, bias)
         gx, gw, gb = F.conv2d_backward(
             grad_output[..., block.outputs, :, :], *operands, **settings,

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeVar, overload
 
 from ..functional._coerce import as_array
+from ._conv import _ConvNd
 from .activation import activation_of
-from .conv import _ConvNd
 from .module import Module
 
 Self = TypeVar("Self", bound="_Listed")

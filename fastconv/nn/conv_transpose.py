@@ -14,7 +14,7 @@ from ..functional import _transposed
 from ..functional._coerce import Array, Ints, Padding, as_tuple
 from ..functional._convolution import Activation
 from ..random import Rng
-from .conv import Affine, _ConvNd
+from ._conv import Affine, _ConvNd
 
 
 class _ConvTransposeNd(_ConvNd):
