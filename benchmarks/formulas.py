@@ -59,6 +59,21 @@ def dropout_backward(
     return dropout(grad_output, p, training, mask=mask)
 
 
+def dropout2d(input: Array, p: float = 0.5, training: bool = True, *, mask: Array) -> Array:
+    """Of whole channels; `mask` is (N, C)."""
+    return dropout(input, p, training, mask=mask.reshape(*mask.shape, *(1,) * (input.ndim - 2)))
+
+
+def dropout2d_backward(
+    grad_output: Array, input: Array, p: float = 0.5, training: bool = True, *, mask: Array
+) -> Array:
+    return dropout2d(grad_output, p, training, mask=mask)
+
+
+dropout1d = dropout3d = dropout2d
+dropout1d_backward = dropout3d_backward = dropout2d_backward
+
+
 def pad(input: Array, pad: Sequence[int]) -> Array:
     return np.pad(input, _pairs(input, pad))
 

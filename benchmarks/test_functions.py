@@ -32,6 +32,7 @@ ELSEWHERE = (  # in the other files of this folder
     *("lp_pool1d", "lp_pool2d", "lp_pool3d", "max_unpool1d", "max_unpool2d", "max_unpool3d"),
     *("fold", "unfold"),
 )
+DROPOUTS = ("dropout1d", "dropout2d", "dropout3d")
 BY_NAME = ("linear", "pad", "mse_loss", "cross_entropy", "batch_norm", "local_response_norm")
 
 activations = pytest.mark.parametrize("layer", ACTIVATION_LAYERS, ids=attrgetter("name"))
@@ -46,7 +47,7 @@ directions = pytest.mark.parametrize("direction", ["forward", "backward"])
 
 
 def test_every_function_has_a_benchmark() -> None:
-    timed = {*ELEMENTWISE, *SOFTMAX, *ELSEWHERE, *BY_NAME}
+    timed = {*ELEMENTWISE, *DROPOUTS, *SOFTMAX, *ELSEWHERE, *BY_NAME}
     assert {name.removesuffix("_backward") for name in functional.__all__} == timed
 
 
@@ -99,6 +100,18 @@ def test_elementwise(
     options = dict(ELEMENTWISE[name])
     if name == "dropout":
         options["mask"] = x > 0
+    _both_ways(contest, layer.name, name, direction, gy, (x,), options)
+
+
+@directions
+@pytest.mark.parametrize("name", DROPOUTS)
+@maps
+def test_channel_dropout(contest: Contest, layer: ConvLayer, name: str, direction: str) -> None:
+    """Of maps as lines, planes and volumes."""
+    n, c, h, w = layer.output_shape
+    shape = {"dropout1d": (n, c, h * w), "dropout2d": (n, c, h, w), "dropout3d": (n, c, 1, h, w)}
+    x, gy = normal(0, shape[name]), normal(1, shape[name])
+    options = {"p": 0.5, "mask": normal(2, (n, c)) > 0}
     _both_ways(contest, layer.name, name, direction, gy, (x,), options)
 
 

@@ -347,3 +347,30 @@ def test_dropout_at_its_ends():
     np.testing.assert_array_equal(F.dropout(x, 0.0), x)
     np.testing.assert_array_equal(F.dropout(x, training=False), x)
     np.testing.assert_array_equal(F.dropout_backward(x, x, training=False), x)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape", "maps"),
+    [
+        ("dropout1d", (5, 40, 7), (5, 40)),
+        ("dropout1d", (40, 7), (40,)),
+        ("dropout2d", (5, 40, 3, 4), (5, 40)),
+        ("dropout2d", (5, 40, 7), (5, 40)),
+        ("dropout3d", (5, 40, 2, 3, 4), (5, 40)),
+        ("dropout3d", (40, 2, 3, 4), (40,)),
+    ],
+)
+def test_channel_dropout_takes_maps_as_one(name, shape, maps):
+    function, backward = getattr(F, name), getattr(F, f"{name}_backward")
+    x = np.ones(shape)
+    y = function(x, 0.25, seed=3)
+    kept = y.reshape(*maps, -1)
+    np.testing.assert_array_equal(kept, np.broadcast_to(kept[..., :1], kept.shape))
+    np.testing.assert_array_equal(np.unique(y), [0, 1 / 0.75])
+    np.testing.assert_array_equal(function(x, 0.25, mask=kept[..., 0] > 0), y)
+    np.testing.assert_array_equal(backward(x, x, 0.25, seed=3), y)
+    np.testing.assert_array_equal(function(x, training=False), x)
+    with pytest.raises(ValueError, match=f"{name}: mask has shape"):
+        function(x, mask=np.ones(3, bool))
+    with pytest.raises(ValueError, match=f"{name}: input has shape"):
+        function(np.ones(3))

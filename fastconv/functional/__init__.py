@@ -50,7 +50,16 @@ from .conv_transpose import (
     conv_transpose3d,
     conv_transpose3d_backward,
 )
-from .dropout import dropout, dropout_backward
+from .dropout import (
+    dropout,
+    dropout1d,
+    dropout1d_backward,
+    dropout2d,
+    dropout2d_backward,
+    dropout3d,
+    dropout3d_backward,
+    dropout_backward,
+)
 from .folding import fold, fold_backward, unfold, unfold_backward
 from .linear import linear, linear_backward
 from .loss import cross_entropy, cross_entropy_backward, mse_loss, mse_loss_backward
@@ -126,6 +135,12 @@ __all__ = [
     "cross_entropy",
     "cross_entropy_backward",
     "dropout",
+    "dropout1d",
+    "dropout1d_backward",
+    "dropout2d",
+    "dropout2d_backward",
+    "dropout3d",
+    "dropout3d_backward",
     "dropout_backward",
     "fold",
     "fold_backward",

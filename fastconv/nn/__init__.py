@@ -3,6 +3,7 @@
 from .activation import (
     Hardswish,
     LeakyReLU,
+    LogSoftmax,
     ReLU,
     ReLU6,
     ScaledTanh,
@@ -23,7 +24,7 @@ from .branches import Concat, Residual
 from .containers import Sequential
 from .conv import Conv1d, Conv2d, Conv3d
 from .conv_transpose import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
-from .dropout import Dropout
+from .dropout import Dropout, Dropout1d, Dropout2d, Dropout3d
 from .folding import Fold, Unfold
 from .linear import Flatten, Linear
 from .loss import CrossEntropyLoss, MSELoss
@@ -58,6 +59,9 @@ __all__ = [
     "ConvTranspose3d",
     "CrossEntropyLoss",
     "Dropout",
+    "Dropout1d",
+    "Dropout2d",
+    "Dropout3d",
     "Flatten",
     "Fold",
     "GaussianPool2d",
@@ -68,6 +72,7 @@ __all__ = [
     "LeakyReLU",
     "Linear",
     "LocalResponseNorm",
+    "LogSoftmax",
     "MSELoss",
     "MaxPool1d",
     "MaxPool2d",

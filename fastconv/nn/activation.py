@@ -147,3 +147,9 @@ class Softmax(UnaryModule):
     def extra_repr(self) -> str:
         """Torch's words for a softmax."""
         return f"dim={self.dim}"
+
+
+class LogSoftmax(Softmax):
+    """x - log(sum of exp(x)) along `dim`."""
+
+    function = "log_softmax"

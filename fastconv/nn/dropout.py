@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from .. import functional as F
 from ..functional._coerce import Array
@@ -22,9 +22,11 @@ class Dropout(Module):
         Where the masks come from; by default what `fastconv.manual_seed` seeded.
     """
 
+    function: ClassVar[str] = "dropout"
+
     def __init__(self, p: float = 0.5, inplace: bool = False, *, rng: Rng | None = None) -> None:
         if not 0 <= p <= 1:
-            raise ValueError(f"Dropout: p is {p} (wanted 0 to 1)")
+            raise ValueError(f"{type(self).__name__}: p is {p} (wanted 0 to 1)")
         self.p = p
         self.inplace = inplace
         self._rng = None if rng is None else as_generator(rng)
@@ -32,15 +34,35 @@ class Dropout(Module):
     def forward(self, input: Any) -> Array:
         """`input` through a new mask; in eval(), as it is."""
         seed = draw_seed(self._rng) if self.training else None
-        output = F.dropout(input, self.p, self.training, seed=seed)
+        output: Array = getattr(F, self.function)(input, self.p, self.training, seed=seed)
         self._keep(input, seed)
         return output
 
     def backward(self, grad_output: Any) -> Array:
         """`grad_output` through the same mask, drawn again from its seed."""
         input, seed = self._kept()
-        return F.dropout_backward(grad_output, input, self.p, seed=seed)
+        backward = getattr(F, f"{self.function}_backward")
+        gradient: Array = backward(grad_output, input, self.p, seed=seed)
+        return gradient
 
     def extra_repr(self) -> str:
         """Torch's words for dropout."""
         return f"p={self.p}, inplace={self.inplace}"
+
+
+class Dropout1d(Dropout):
+    """`Dropout` of whole channels of (N, C, L) or (C, L)."""
+
+    function = "dropout1d"
+
+
+class Dropout2d(Dropout):
+    """`Dropout` of whole channels of (N, C, H, W)."""
+
+    function = "dropout2d"
+
+
+class Dropout3d(Dropout):
+    """`Dropout` of whole channels of (N, C, D, H, W) or (C, D, H, W)."""
+
+    function = "dropout3d"
