@@ -57,17 +57,18 @@ void correlate(const fastconv_plan& plan, const ConvShape& shape, const fastconv
                const T* input, T* output) {
   const auto& correlation = std::get<Correlation<T>>(*plan.correlation);
   const CorrelationArrays<T> arrays{
-      input, static_cast<const T*>(b.bias), static_cast<const T*>(b.residual), output,
+      input,
+      b.prepared ? nullptr : read<T>("weight", b.weight),
+      static_cast<const T*>(b.bias),
+      static_cast<const T*>(b.residual),
+      output,
       {plan.problem.activation, static_cast<T>(plan.problem.slope)}};
   if (b.prepared) {
     check_prepared(b.prepared->shape, shape);
     const auto& weights = *std::get<std::unique_ptr<const Prepared<T>>>(b.prepared->weights);
     return correlation.run(arrays, weights.packed(plan.table, plan.direction, correlation).get());
   }
-  const T* weight = read<T>("weight", b.weight);
-  const Buffer<T> packed(static_cast<std::size_t>(correlation.packed_size()));
-  correlation.pack(weight, packed.data());
-  correlation.run(arrays, packed.data());
+  correlation.run(arrays);
 }
 
 template <class T>

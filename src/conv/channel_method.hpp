@@ -34,6 +34,11 @@ class ChannelMethod {
         weight_offset_(weight_offsets(shape, axes)) {
     for (std::int64_t p = 0; p <= axes.width.phases; ++p)
       first_width_.push_back(axes.width.first_tap(p));
+    if (weight_offset_.size() < 2) return;
+    const auto [least, most] = std::minmax_element(weight_offset_.begin(), weight_offset_.end());
+    first_offset_ = *least, span_ = *most - *least + 1;
+    if (span_ > 2 * axes.taps() + kernels.lanes) return;
+    for (Index offset : weight_offset_) tap_offset_.push_back(offset - first_offset_);
   }
 
   const StripLayout& layout() const { return layout_; }
@@ -68,12 +73,22 @@ class ChannelMethod {
       return kernels_.pack_weight({source + first_weight(shape_, axes_), rows, stride.outer, channels,
                                    axes_.taps(), target, width});
     // Tap by tap within a channel: its weights stand together.
+    const bool in_squares = !tap_offset_.empty() && stride.outer != 1;
     for (std::int64_t ic = 0; ic < channels; ++ic, target += width) {
+      const T* const channel = source + ic * stride.channel;
+      prefetch_weights(channel, shape_, rows);
+      if (in_squares) {
+        kernels_.pack_taps({channel + first_offset_, rows, stride.outer, span_, tap_offset_.data(),
+                            axes_.taps(), target, channels * width, width});
+        continue;
+      }
       T* place = target;
-      prefetch_weights(source + ic * stride.channel, shape_, rows);
       for (Index offset : weight_offset_) {
-        const T* from = source + ic * stride.channel + offset;
-        for (std::int64_t m = 0; m < rows; ++m) place[m] = from[m * stride.outer];
+        const T* from = channel + offset;
+        if (stride.outer == 1)
+          std::copy_n(from, rows, place);
+        else
+          for (std::int64_t m = 0; m < rows; ++m) place[m] = from[m * stride.outer];
         std::fill(place + rows, place + width, T{0});
         place += channels * width;
       }
@@ -302,6 +317,8 @@ class ChannelMethod {
   bool inside_;  // whether all taps meet the image everywhere
   Index pixel_step_, row_step_;
   std::vector<Index> weight_offset_;
+  Index first_offset_ = 0, span_ = 0;  // of them
+  std::vector<Index> tap_offset_;      // from the first one, where they stand together
   std::vector<Index> first_width_;  // of each phase, and behind the last one's
 };
 

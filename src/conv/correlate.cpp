@@ -102,13 +102,47 @@ std::vector<Tasks> Correlation<T>::tasks(int threads) const {
 }
 
 template <class T>
-void Correlation<T>::pack(const T* weight, T* packed) const {
+void Correlation<T>::pack(const T* weight, T* packed, const Part<T>& part) const {
   const int threads = packed_size_ < kFewWeights ? 1 : threads_for(INT32_MAX, 1e12);
+  parallel_for(part.packings(), threads,
+               [&](std::int64_t packing, int) { part.pack(packing, weight, packed); });
+}
+
+template <class T>
+void Correlation<T>::pack(const T* weight, T* packed) const {
   for (const PartPtr<T>& part : parts_) {
-    parallel_for(part->packings(), threads,
-                 [&](std::int64_t packing, int) { part->pack(packing, weight, packed); });
+    pack(weight, packed, *part);
     packed += part->packed_size();
   }
+}
+
+template <class T>
+void Correlation<T>::run(const CorrelationArrays<T>& arrays, const T* packed) const {
+  std::vector<const T*> each;
+  for (const PartPtr<T>& part : parts_) {
+    each.push_back(packed);
+    packed += part->packed_size();
+  }
+  run(arrays, each);
+}
+
+template <class T>
+void Correlation<T>::run(const CorrelationArrays<T>& arrays) const {
+  std::int64_t size = 0;
+  for (const PartPtr<T>& part : parts_) size += part->packs_in_tasks() ? 0 : part->packed_size();
+  const Buffer<T> packed(static_cast<std::size_t>(size));
+  T* next = packed.data();
+  std::vector<const T*> each;
+  for (const PartPtr<T>& part : parts_) {
+    if (part->packs_in_tasks()) {
+      each.push_back(nullptr);
+      continue;
+    }
+    pack(arrays.weight, next, *part);
+    each.push_back(next);
+    next += part->packed_size();
+  }
+  run(arrays, each);
 }
 
 // As if every sum were empty.
@@ -133,7 +167,8 @@ void Correlation<T>::fill(const CorrelationArrays<T>& arrays) const {
 }
 
 template <class T>
-void Correlation<T>::run(const CorrelationArrays<T>& arrays, const T* packed) const {
+void Correlation<T>::run(const CorrelationArrays<T>& arrays,
+                         const std::vector<const T*>& packed) const {
   if (!covered_) fill(arrays);
   const int threads = this->threads();
   const std::vector<Tasks> all = tasks(threads);
@@ -144,13 +179,9 @@ void Correlation<T>::run(const CorrelationArrays<T>& arrays, const T* packed) co
   }
   const Buffer<T> memory(static_cast<std::size_t>(threads * workspace));
   parallel_for(count, threads, [&](std::int64_t task, int thread) {
-    const T* weight = packed;
     std::size_t part = 0;
-    for (; task >= all[part].count; ++part) {
-      task -= all[part].count;
-      weight += parts_[part]->packed_size();
-    }
-    parts_[part]->run(task, all[part], arrays, weight, memory.data() + thread * workspace);
+    for (; task >= all[part].count; ++part) task -= all[part].count;
+    parts_[part]->run(task, all[part], arrays, packed[part], memory.data() + thread * workspace);
   });
 }
 

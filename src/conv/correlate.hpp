@@ -37,12 +37,17 @@ class Correlation {
   void pack(const T* weight, T* packed) const;
 
   void run(const CorrelationArrays<T>& arrays, const T* packed) const;
+  // On weights that are not packed.
+  void run(const CorrelationArrays<T>& arrays) const;
 
   CorrelationInfo info() const;
 
  private:
   int threads() const;
   std::vector<Tasks> tasks(int threads) const;
+  void pack(const T* weight, T* packed, const Part<T>& part) const;
+  // packed: of each part, or null where its tasks pack.
+  void run(const CorrelationArrays<T>& arrays, const std::vector<const T*>& packed) const;
   void fill(const CorrelationArrays<T>& arrays) const;
 
   const Kernels<T>& kernels_;

@@ -87,6 +87,7 @@ void prefetch_weights(const T* channel, const CorrelationShape& shape, std::int6
 template <class T>
 struct CorrelationArrays {
   const T* input;
+  const T* weight;    // where they are not packed, or null
   const T* bias;      // or null
   const T* residual;  // or null
   T* output;
@@ -114,13 +115,16 @@ class Part {
   virtual std::int64_t packed_size() const = 0;
   virtual std::int64_t packings() const = 0;
   virtual void pack(std::int64_t packing, const T* weight, T* packed) const = 0;
+  // Whether no two tasks read the same packed weights, so that a task may be given none and packs
+  // what it needs, when it needs it: small images have more weights than pixels.
+  virtual bool packs_in_tasks() const { return false; }
   // Names the layout of the packed weights: equal for parts that can share them.
   virtual std::string packed_format() const = 0;
 
   // At least `wanted` of them, where the output channels allow it.
   virtual Tasks tasks(std::int64_t wanted) const = 0;
   virtual void run(std::int64_t task, const Tasks& tasks, const CorrelationArrays<T>& arrays,
-                   const T* packed, T* workspace) const = 0;
+                   const T* packed, T* workspace) const = 0;  // packed: or null, as above
 
   // Estimated cycles for one image.
   virtual double cost() const = 0;

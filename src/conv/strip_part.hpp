@@ -41,13 +41,9 @@ class StripPart final : public Part<T> {
     const std::int64_t chunk = packing % chunks_.parts;
     const std::int64_t tile = packing / chunks_.parts % tiles_.parts;
     const std::int64_t g = packing / chunks_.parts / tiles_.parts;
-    const std::int64_t first = tiles_.begin(tile) * method_.unit();
-    const std::int64_t units = tiles_.size(tile);
-    method_.pack_weight(weight + g * shape_.weight_group + first * shape_.weight.outer +
-                            chunks_.begin(chunk) * shape_.weight.channel,
-                        std::min(units * method_.unit(), shape_.oc - first), units,
-                        chunks_.size(chunk), packed + weight_offset(g, tile, chunk));
+    pack_tile(g, tile, chunk, weight, packed + weight_offset(g, tile, chunk));
   }
+  bool packs_in_tasks() const override { return images_.parts * layout().blocks() == 1; }
   std::string packed_format() const override {
     std::string format = Method::kName + std::to_string(phases_);
     const TapAxis* axes[] = {&layout().depth, &layout().height, &layout().width};
@@ -65,7 +61,8 @@ class StripPart final : public Part<T> {
     const Split groups(tiles_.parts, std::min(all, tiles_.parts / fewest));
     const std::int64_t sums = chunks_.parts > 1 ? groups.largest() : 1;
     return {other * groups.parts,
-            images_.largest() * (image_strip_ + sums * image_sum()) + 2 * kSlack, groups};
+            images_.largest() * (image_strip_ + sums * image_sum()) + 2 * kSlack + tile_weights(),
+            groups};
   }
 
   void run(std::int64_t task, const Tasks& tasks, const CorrelationArrays<T>& arrays,
@@ -76,8 +73,9 @@ class StripPart final : public Part<T> {
     task /= tasks.groups.parts;
     const std::int64_t g = task % shape_.g, image = task / shape_.g;
     const std::int64_t first = images_.begin(image), images = images_.size(image);
-    T* const strip = workspace;
-    T* const sum = workspace + images_.largest() * image_strip_ + kSlack;
+    T* const own_weights = workspace;  // aligned
+    T* const strip = workspace + tile_weights();
+    T* const sum = strip + images_.largest() * image_strip_ + kSlack;
 
     for (std::int64_t chunk = 0; chunk < chunks_.parts; ++chunk) {
       const std::int64_t channels = chunks_.size(chunk);
@@ -87,7 +85,8 @@ class StripPart final : public Part<T> {
         method_.pack(source + i * shape_.input.outer, block, channels, strip + i * image_strip_);
       for (std::int64_t t = 0; t < tasks.groups.size(group); ++t) {
         const std::int64_t tile = tasks.groups.begin(group) + t, units = tiles_.size(tile);
-        const T* weight = packed + weight_offset(g, tile, chunk);
+        const T* weight = packed ? packed + weight_offset(g, tile, chunk) : own_weights;
+        if (!packed) pack_tile(g, tile, chunk, arrays.weight, own_weights);
         const auto pixels_of = [&](std::int64_t i) -> StripSource<T> {
           const T* pixels = method_.in_place()
                                 ? source + i * shape_.input.outer + method_.origin(block)
@@ -155,6 +154,20 @@ class StripPart final : public Part<T> {
     return g * packed_group() + method_.unit() * taps_ *
                                     (tiles_.begin(tile) * shape_.ic +
                                      tiles_.size(tile) * chunks_.begin(chunk));
+  }
+
+  void pack_tile(std::int64_t g, std::int64_t tile, std::int64_t chunk, const T* weight,
+                 T* packed) const {
+    const std::int64_t first = tiles_.begin(tile) * method_.unit();
+    const std::int64_t units = tiles_.size(tile);
+    method_.pack_weight(weight + g * shape_.weight_group + first * shape_.weight.outer +
+                            chunks_.begin(chunk) * shape_.weight.channel,
+                        std::min(units * method_.unit(), shape_.oc - first), units,
+                        chunks_.size(chunk), packed);
+  }
+  // Those that a task packs at once.
+  std::int64_t tile_weights() const {
+    return packs_in_tasks() ? tiles_.largest() * method_.unit() * chunks_.largest() * taps_ : 0;
   }
 
   // Where the outputs of a tile go.

@@ -99,6 +99,31 @@ void pack_weight(const PackWeightArgs<T>& args) {
   }
 }
 
+// The taps of one channel, which stand together in each row, in any order: a square at a time.
+template <class T>
+void pack_taps(const PackTapsArgs<T>& args) {
+  constexpr Index N = kLanes<T>;
+  for (Index first = 0; first < args.width; first += N) {
+    const Index rows = args.rows - first < N ? args.rows - first : N;
+    for (Index begin = 0; begin < args.span; begin += N) {
+      const T* source = args.source + first * args.row_stride + begin;
+      const LaneRange<T> lanes(0, args.span - begin);
+      Vec<T> square[N];
+      FASTCONV_UNROLL
+      for (Index r = 0; r < N; ++r)
+        square[r] = r < rows ? load_lanes(source + r * args.row_stride, lanes) : Vec<T>{};
+      transpose_square<T>(square);
+      alignas(kVectorBytes) T column[N][N];
+      FASTCONV_UNROLL
+      for (Index j = 0; j < N; ++j) store(column[j], square[j]);
+      for (Index t = 0; t < args.taps; ++t) {
+        const Index j = args.offset[t] - begin;
+        if (j >= 0 && j < N) store(args.target + t * args.tap_step + first, load(column[j]));
+      }
+    }
+  }
+}
+
 // Rows become columns, a square at a time.
 template <class T>
 void pack_panel(const T* source, Index rows, Index row_stride, Index depth, T* target) {

@@ -90,6 +90,7 @@ Kernels<T> make_kernels() {
   kernels.row_gradient = row_gradient_of<T>;
   add_plane_tiles<T, kMaxPlanePixels>(kernels);
   kernels.pack_weight = pack_weight<T>;
+  kernels.pack_taps = pack_taps<T>;
   kernels.pack_panel = pack_panel<T>;
   kernels.store_channels = store_channels<T>;
   kernels.peak = peak<T>;

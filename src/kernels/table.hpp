@@ -148,6 +148,18 @@ struct PackWeightArgs {
   Index width;
 };
 
+// target[t * tap_step + r] = source[r * row_stride + offset[t]], 0 for r from rows to width, which
+// is whole vectors. Offsets lie in [0, span), all of which may be read.
+template <class T>
+struct PackTapsArgs {
+  const T* source;
+  Index rows, row_stride, span;
+  const Index* offset;
+  Index taps;
+  T* target;
+  Index tap_step, width;
+};
+
 // target(o, r, x) = activation(bias[o] + residual(o, r, x) + sum over planes p, kw, kh of
 //     row(p, r * S + kh)[x * S + kw * dilation - pad] * weight[((p * KW + kw) * KH + kh) * OC + o])
 // where row(p, j) is rows[p * J + j], J = (R - 1) * S + KH, and what lies outside of it counts as 0.
@@ -234,6 +246,7 @@ struct Kernels {
   RowGradient<T> (*row_gradient)(int kernel, int stride);
   void (*plane_tile[kMaxPlanePixels + 1])(const PlaneTileArgs<T>&);
   void (*pack_weight)(const PackWeightArgs<T>&);
+  void (*pack_taps)(const PackTapsArgs<T>&);
   // target[k * rows + r] = source[r * row_stride + k]
   void (*pack_panel)(const T* source, Index rows, Index row_stride, Index depth, T* target);
   void (*store_channels)(const StoreChannelsArgs<T>&);

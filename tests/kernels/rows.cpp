@@ -1,5 +1,7 @@
 // What brings operands into the kernels' layouts: rows of strips (pack) and weights (pack_weight,
-// pack_panel).
+// pack_taps, pack_panel).
+#include <algorithm>
+
 #include "harness.hpp"
 
 namespace fastconv::test {
@@ -49,6 +51,28 @@ void test_pack_weight(const Kernels<T>& kernels, Index rows, Index channels, Ind
 }
 
 template <class T>
+void test_pack_taps(const Kernels<T>& kernels, Index rows, Index taps) {
+  const Index lanes = kernels.lanes, width = ((rows - 1) / lanes + 1) * lanes;
+  const Index span = taps + draw(0, 5), row_stride = span + draw(0, 3), channels = draw(1, 3);
+  begin_case("pack_taps", {{"rows", rows}, {"taps", taps}, {"span", span},
+                           {"row_stride", row_stride}});
+  std::vector<Index> offset;
+  for (Index t = 0; t < taps; ++t) offset.push_back(span - 1 - t);  // as an input gradient's
+  if (coin()) std::reverse(offset.begin(), offset.end());
+  const Array<T> source = integers<T>((rows - 1) * row_stride + span);
+  Target<T> target(taps * channels * width);
+  for (Index t = 0; t < taps; ++t)
+    for (Index r = 0; r < width; ++r)
+      target.expect(t * channels * width + r,
+                    r < rows ? static_cast<double>(
+                                   source[r * row_stride + offset[static_cast<std::size_t>(t)]])
+                             : 0);
+  kernels.pack_taps({source.data(), rows, row_stride, span, offset.data(), taps, target.data(),
+                     channels * width, width});
+  target.check();
+}
+
+template <class T>
 void test_pack_panel(const Kernels<T>& kernels, Index rows, Index depth) {
   const Index row_stride = depth + draw(0, 3);
   begin_case("pack_panel", {{"rows", rows}, {"depth", depth}, {"row_stride", row_stride}});
@@ -73,6 +97,7 @@ void test_rows(const Kernels<T>& kernels) {
   for (Index rows : edges(kernels.lanes)) {
     for (Index taps : {1, 2, 3, 9, 25})
       for (Index channels : {1, 2, 5, 16, 17}) test_pack_weight(kernels, rows, channels, taps);
+    for (Index taps : {1, 2, 3, 4, 9, 15, 16, 17, 25, 49}) test_pack_taps(kernels, rows, taps);
     for (Index depth : edges(kernels.lanes)) test_pack_panel(kernels, rows, depth);
   }
 }
