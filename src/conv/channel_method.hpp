@@ -26,8 +26,8 @@ class ChannelMethod {
       : kernels_(kernels),
         shape_(shape),
         axes_(axes),
-        layout_(axes.depth, axes.height, axes.width, 0,
-                channels == shape.ic ? kFewPixels : StripLayout::kBlockPixels),
+        chunk_(channels),
+        layout_(axes.depth, axes.height, axes.width, 0, block_pixels()),
         inside_(layout_.inside()),
         pixel_step_(axes.width.step * shape.input.axis[2]),
         row_step_(axes.height.step * shape.input.axis[1]),
@@ -144,6 +144,10 @@ class ChannelMethod {
   }
 
   double cost(std::int64_t units) const {
+    if (!inside_) {
+      const double rows = static_cast<double>(axes_.depth.output * axes_.height.output);
+      return row_cycles(units) * rows * share_of(axes_.depth) * share_of(axes_.height);
+    }
     double all = 0;
     const bool flat = is_flat(layout_.columns.largest());
     const std::int64_t rows = flat ? 1 : layout_.rows.largest();
@@ -151,8 +155,7 @@ class ChannelMethod {
                       tile_pixels(units));
     for (std::int64_t tile = 0; tile < tiles.parts; ++tile)
       all += tile_cycles(units, tiles.size(tile), 1);
-    return all * static_cast<double>(rows) * layout_.mean_blocks() * share_of(axes_.depth) *
-           share_of(axes_.height) * share_of(axes_.width);
+    return all * static_cast<double>(rows) * layout_.mean_blocks();
   }
   double pack_cost() const { return 0; }
   double store_cost() const {
@@ -175,6 +178,17 @@ class ChannelMethod {
   static constexpr std::int64_t kImagePixels = 512;
   // Sums that are finished at once stay in the first cache until they are stored.
   static constexpr std::int64_t kFewPixels = 64;
+
+  // Blocks of a plane with few channels, so that there are tasks to share out.
+  static constexpr std::int64_t kEnoughBlocks = 8, kLeastBlockPixels = 128;
+
+  std::int64_t block_pixels() const {
+    if (chunk_ == shape_.ic) return kFewPixels;
+    const std::int64_t tile = kMaxChannelVectors * kernels_.lanes;
+    const std::int64_t tiles = shape_.g * ((shape_.oc - 1) / tile + 1);
+    const std::int64_t even = axes_.outputs() * tiles / kEnoughBlocks;
+    return std::clamp(even, kLeastBlockPixels, StripLayout::kBlockPixels);
+  }
 
   // Neighbouring pixels of a block; a row may be several that follow each other without gaps.
   struct Tile {
@@ -276,6 +290,30 @@ class ChannelMethod {
     return {begin, std::max(begin, end)};
   }
 
+  // Of a step of the sum for a row of outputs: near the image's sides, not all pixels of a tile
+  // meet it through a tap, and a tap that some miss is summed by itself.
+  double row_cycles(std::int64_t units) const {
+    constexpr double kTileCycles = 20;  // to begin a tile, beside loading and storing its sums
+    const auto steps = static_cast<double>(chunk_) *
+                       static_cast<double>(axes_.depth.taps.size() * axes_.height.taps.size());
+    double all = 0;
+    for (std::int64_t block = 0; block < layout_.columns.parts; ++block) {
+      const Split tiles(layout_.columns.size(block), tile_pixels(units));
+      for (std::int64_t tile = 0; tile < tiles.parts; ++tile) {
+        const std::int64_t begin = layout_.columns.begin(block) + tiles.begin(tile);
+        for (const Tap& tap : axes_.width.taps) {
+          const Range met = met_by(axes_.width, tap, begin, begin + tiles.size(tile));
+          const std::int64_t pixels = met.end - met.begin;
+          if (pixels == 0) continue;
+          all += tile_cycles(units, pixels, 1);
+          if (pixels < tiles.size(tile))
+            all += (kTileCycles + 2 * static_cast<double>(units * pixels)) / steps;
+        }
+      }
+    }
+    return all / static_cast<double>(axes_.width.taps.size());
+  }
+
   void add_taps(ChannelTileArgs<T> args, const ChannelTap* taps, Index count, std::int64_t pixel,
                 std::int64_t pixels, std::int64_t units) const {
     args.tap = taps;
@@ -313,6 +351,7 @@ class ChannelMethod {
   const Kernels<T>& kernels_;
   CorrelationShape shape_;
   PartAxes axes_;
+  std::int64_t chunk_;  // channels at a time
   StripLayout layout_;
   bool inside_;  // whether all taps meet the image everywhere
   Index pixel_step_, row_step_;

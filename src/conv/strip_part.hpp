@@ -50,6 +50,7 @@ class StripPart final : public Part<T> {
     for (const TapAxis* axis : axes)
       for (const Tap& tap : axis->taps) format += (&tap == axis->taps.data() ? "/" : ",") +
                                                   std::to_string(tap.kernel);
+    if (shape_.weight.axis[1] < shape_.weight.axis[2]) format += "/turned";
     return format + "/" + std::to_string(chunks_.parts);
   }
 
