@@ -172,22 +172,31 @@ class ChannelMethod {
   }
 
  private:
-  // One chunk of the sum: a tile's weights (640 x 32 floats) and the strip stay in the second
+  // One chunk of the sum: a tile's weights (800 x 32 floats) and the strip stay in the second
   // cache.
-  static constexpr std::int64_t kChunkTaps = 640;
+  static constexpr std::int64_t kChunkTaps = 800;
   static constexpr std::int64_t kImagePixels = 512;
   // Sums that are finished at once stay in the first cache until they are stored.
   static constexpr std::int64_t kFewPixels = 64;
 
-  // Blocks of a plane with few channels, so that there are tasks to share out.
-  static constexpr std::int64_t kEnoughBlocks = 8, kLeastBlockPixels = 128;
+  // Tasks that a plane with few channels gives, and the least pixels of one.
+  static constexpr std::int64_t kEnoughTasks = 8, kLeastBlockPixels = 128;
 
+  // An even number of tasks where it is small: googlenet.3a_3x3's input gradient has 3 tiles of
+  // channels and takes 0.86 ms in 9 tasks, 0.79 in 12.
   std::int64_t block_pixels() const {
     if (chunk_ == shape_.ic) return kFewPixels;
+    const std::int64_t pixels = axes_.height.output * axes_.width.output;
     const std::int64_t tile = kMaxChannelVectors * kernels_.lanes;
-    const std::int64_t tiles = shape_.g * ((shape_.oc - 1) / tile + 1);
-    const std::int64_t even = axes_.outputs() * tiles / kEnoughBlocks;
-    return std::clamp(even, kLeastBlockPixels, StripLayout::kBlockPixels);
+    const std::int64_t tiles = shape_.g * axes_.depth.output * ((shape_.oc - 1) / tile + 1);
+    std::int64_t blocks = std::max((pixels - 1) / StripLayout::kBlockPixels + 1,
+                                   std::min((kEnoughTasks - 1) / tiles + 1,
+                                            pixels / kLeastBlockPixels));
+    if (blocks > 1 && blocks * tiles % 2 == 1) ++blocks;
+    blocks = std::max<std::int64_t>(blocks, 1);
+    if (blocks > axes_.height.output) return (pixels - 1) / blocks + 1;
+    const std::int64_t rows = (axes_.height.output - 1) / blocks + 1;
+    return std::min(rows * axes_.width.output, StripLayout::kBlockPixels);
   }
 
   // Neighbouring pixels of a block; a row may be several that follow each other without gaps.
