@@ -5,21 +5,19 @@
 by kind; ``fastconv.signal`` has SciPy's filters of images.
 """
 
-from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ._find_core import find_core
 
 find_core(__path__)
 
-from . import functional, nn, optim, signal  # noqa: E402
+from . import functional, nn, optim  # noqa: E402
 from ._core import (  # noqa: E402
     __version__,
     get_num_threads,
     release_memory,
     set_num_threads,
 )
-from ._explain import explain  # noqa: E402
 from .config import (  # noqa: E402
     get_cmake_dir,
     get_include,
@@ -33,7 +31,8 @@ from .random import manual_seed  # noqa: E402
 from .serialization import load, save  # noqa: E402
 
 if TYPE_CHECKING:
-    from . import reference
+    from . import reference, signal
+    from ._explain import explain
 
 __all__ = [
     "__version__",
@@ -59,10 +58,20 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> ModuleType:
-    """The reference is imported when it is asked for: who deploys does not need it."""
-    if name == "reference":
-        import importlib
+# Imported when they are asked for, since who deploys does not need them: the module of each name.
+_ON_DEMAND = {"explain": "._explain", "reference": ".reference", "signal": ".signal"}
 
-        return importlib.import_module(".reference", __name__)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+def __getattr__(name: str) -> Any:
+    """What `_ON_DEMAND` names: a module, or what the module has under that name."""
+    if name not in _ON_DEMAND:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    import importlib
+
+    module = importlib.import_module(_ON_DEMAND[name], __name__)
+    globals()[name] = getattr(module, name, module)
+    return globals()[name]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
