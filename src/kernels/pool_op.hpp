@@ -39,7 +39,7 @@ struct Values {
   }
   template <Index N>
   static FASTCONV_INLINE Item<N> even(Source source) {
-    return load_even<T, N>(source);
+    return load_every<T, N, 2>(source);
   }
   template <Index N>
   static FASTCONV_INLINE void pairs(Source source, Item<N>& first, Item<N>& second) {
@@ -145,7 +145,7 @@ struct MaxPlace {
   }
   template <Index N>
   static FASTCONV_INLINE Item<N> even(Source source) {
-    return {load_even<T, N>(source.value), load_even<Mask<T>, N>(source.place)};
+    return {load_every<T, N, 2>(source.value), load_every<Mask<T>, N, 2>(source.place)};
   }
   template <Index N>
   static FASTCONV_INLINE void pairs(Source source, Item<N>& first, Item<N>& second) {

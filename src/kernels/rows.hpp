@@ -16,7 +16,7 @@ FASTCONV_INLINE void fill(T* target, Index count, T value) {
   for (Index i = 0; i < count; i += kLanes<T>) store(target + i, broadcast(value));
 }
 
-// Stride is 1 or 2 where vectors serve; 0 is any other.
+// Stride is 1 to 4, where vectors serve; 0 is any other.
 template <class T, int Stride>
 void pack_rows(const PackArgs<T>& args) {
   T* __restrict target = args.target;
@@ -28,9 +28,9 @@ void pack_rows(const PackArgs<T>& args) {
       cover<T>(args.columns, [&](auto lanes, Index i) {
         store(target + i, load<T, decltype(lanes)::value>(row + i));
       });
-    } else if constexpr (Stride == 2) {
+    } else if constexpr (Stride != 0) {
       cover<T>(args.columns, [&](auto lanes, Index i) {
-        store(target + i, load_even<T, decltype(lanes)::value>(row + 2 * i));
+        store(target + i, load_every<T, decltype(lanes)::value, Stride>(row + Stride * i));
       });
     } else {
       for (Index i = 0; i < args.columns; ++i) target[i] = row[i * args.column_stride];
@@ -46,6 +46,8 @@ void pack(const PackArgs<T>& args) {
   switch (args.column_stride) {
     case 1: return pack_rows<T, 1>(args);
     case 2: return pack_rows<T, 2>(args);
+    case 3: return pack_rows<T, 3>(args);
+    case 4: return pack_rows<T, 4>(args);
     default: return pack_rows<T, 0>(args);
   }
 }

@@ -200,15 +200,26 @@ FASTCONV_INLINE void store_first(T* target, Vec<T> vector, Index count) {
 #endif
 }
 
-// Every second of the 2 N - 1 elements from `source` on, and not one element more is read: the
-// second half of the vector comes from the last N of them.
-template <class T, Index N>
-FASTCONV_INLINE Part<T, N> load_even(const T* source) {
-  const Part<T, N> first = load<T, N>(source), last = load<T, N>(source + N - 1);
-  Part<Mask<T>, N> lane;
+// Every S-th of the S (N - 1) + 1 elements from `source` on, and not one element more is read: the
+// last lanes come from the last N of them.
+template <class T, Index N, Index S>
+FASTCONV_INLINE Part<T, N> load_every(const T* source) {
+  constexpr Index kLast = (S - 1) * (N - 1);
+  Part<T, N> vector = load<T, N>(source);
+  if constexpr (N < S) {
+    for (Index i = 1; i < N; ++i) vector[i] = source[i * S];
+    return vector;
+  }
   FASTCONV_UNROLL
-  for (Index i = 0; i < N; ++i) lane[i] = static_cast<Mask<T>>(i < N / 2 ? 2 * i : 2 * i + 1);
-  return shuffle<T, N>(first, last, lane);
+  for (Index part = 1; part < S; ++part) {
+    const Index from = part < S - 1 ? part * N : kLast;
+    Part<Mask<T>, N> lane;
+    FASTCONV_UNROLL
+    for (Index i = 0; i < N; ++i)
+      lane[i] = static_cast<Mask<T>>(i * S < part * N ? (part == 1 ? i * S : i) : i * S - from + N);
+    vector = shuffle<T, N>(vector, load<T, N>(source + from), lane);
+  }
+  return vector;
 }
 
 // The 2 N elements from `source` on, dealt out in turns.

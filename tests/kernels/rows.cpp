@@ -89,7 +89,7 @@ void test_pack_panel(const Kernels<T>& kernels, Index rows, Index depth) {
 
 template <class T>
 void test_rows(const Kernels<T>& kernels) {
-  for (Index column_stride = 1; column_stride <= 4; ++column_stride)
+  for (Index column_stride = 1; column_stride <= 5; ++column_stride)
     for (int repeat = 0; repeat < 4; ++repeat) {
       test_pack(kernels, 0, column_stride);
       for (Index columns : edges(kernels.lanes)) test_pack(kernels, columns, column_stride);
