@@ -64,7 +64,10 @@ class RowPart final : public Part<T> {
         row_tiles_(tiles_of(axes, tiling.rows, apart_)),
         oc_blocks_(shape.oc / tiling.channels),
         groups_(shape.g, groups_of_a_tile()),
-        pitch_(whole_lines(axes.width.output)) {
+        pitch_(whole_lines(axes.width.output)),
+        pair_(axes.width.phases == 2 && tiling.channels == 1 && tiling.stride == 1
+                  ? kernels.row_pair(tiling.rows, tiling.kernel)
+                  : nullptr) {
     for (std::int64_t p = 0; p < axes.width.phases; ++p) {
       const std::vector<Tap> width = ascending(axes.width, p);
       phases_.push_back({static_cast<Index>(width.size()), tap_step(width), -width[0].offset,
@@ -96,6 +99,10 @@ class RowPart final : public Part<T> {
                        (apart == 1 || axes.height.step == 1);
     const auto kernel = static_cast<int>(height.size());
     const auto stride = static_cast<int>(axes.width.step);
+    const double call = kCallCycles / static_cast<double>(vectors_of(kernels, axes) *
+                                                          static_cast<std::size_t>(shape.ic) *
+                                                          axes.depth.taps.size() *
+                                                          axes.width.taps.size());
     for (int channels : kRowTileChannels)
       for (int tile : kRowTileSizes) {
         if (shape.oc % channels || (tile > 1 && (!dense || tile * apart > axes.height.output)))
@@ -112,8 +119,9 @@ class RowPart final : public Part<T> {
         const double cycles =
             static_cast<double>(tiles_of(axes, tile, apart)) *
             static_cast<double>(shape.oc / channels) *
-            tile_sum(static_cast<double>(channels * tile * kernel),
-                     static_cast<double>(read) * load + channels * kernel * 0.5);
+            (tile_sum(static_cast<double>(channels * tile * kernel),
+                      static_cast<double>(read) * load + channels * kernel * 0.5) +
+             call);
         if (best.rows == 0 || cycles < best.cycles)
           best = {channels, tile, kernel, stride, cycles};
       }
@@ -154,7 +162,7 @@ class RowPart final : public Part<T> {
     const Split groups(units, most);
     const std::int64_t phases = axes_.width.phases;
     return {groups.parts,
-            whole_lines(axes_.width.input) + (phases > 1 ? phases * phase_size() : 0), groups};
+            whole_lines(axes_.width.input) + (in_phases() ? phases * phase_size() : 0), groups};
   }
 
   void run(std::int64_t task, const Tasks& tasks, const CorrelationArrays<T>& arrays,
@@ -166,12 +174,12 @@ class RowPart final : public Part<T> {
     std::array<const T*, kMostRows> rows;
     std::array<Index, kMostRows> moves;
     const Strides& stride = shape_.output;
-    const bool in_phases = phases_.size() > 1;
     RowTileArgs<T> args{};
     args.rows = rows.data(), args.moves = moves.data();
-    args.planes = planes_, args.width = axes_.width.input, args.columns = axes_.width.output;
+    args.planes = planes_, args.width = axes_.width.input;
+    args.columns = pair_ ? axes_.width.extent : axes_.width.output;
     args.row_step = shape_.ic * shape_.input.channel, args.weight_step = shape_.oc * weights();
-    if (in_phases) {
+    if (in_phases()) {
       args.row_stride = pitch_, args.channel_stride = tiling_.rows * pitch_;
       args.target_step = tiling_.channels * args.channel_stride;
     } else {
@@ -191,18 +199,22 @@ class RowPart final : public Part<T> {
                        (axes_.height.start + oh * axes_.height.stride) * stride.axis[1] +
                        axes_.width.start * stride.axis[2];
       const T* weight = packed + channel * weights();
-      if (!in_phases) {
+      if (!in_phases()) {
         args.target = arrays.output + at;
         args.bias = arrays.bias ? arrays.bias + channel : nullptr;
         args.residual = arrays.residual ? arrays.residual + at : nullptr;
       }
+      if (pair_) {
+        args.taps = phases_[0].taps(weight);
+        pair_(args, phases_[1].taps(weight));
+        continue;
+      }
       for (std::size_t p = 0; p < phases_.size(); ++p) {
-        if (in_phases) args.target = sums + static_cast<Index>(p) * phase_size();
-        args.taps = phases_[p].taps, args.dilation = phases_[p].step, args.pad = phases_[p].pad;
-        args.weight = weight + phases_[p].weight;
+        if (in_phases()) args.target = sums + static_cast<Index>(p) * phase_size();
+        args.taps = phases_[p].taps(weight);
         tile(args);
       }
-      if (in_phases) store_phases(arrays, channel, at, args.groups, sums);
+      if (in_phases()) store_phases(arrays, channel, at, args.groups, sums);
     }
   }
 
@@ -219,8 +231,12 @@ class RowPart final : public Part<T> {
  private:
   // The taps of the width that the outputs of a phase meet.
   struct Phase {
-    Index taps, step, pad, weight;
+    Index count, step, pad, weight;
+    RowTaps<T> taps(const T* weights) const { return {count, step, pad, weights + weight}; }
   };
+
+  // Whether the sums of each phase are kept apart.
+  bool in_phases() const { return phases_.size() > 1 && !pair_; }
 
   Index target_row() const { return apart_ * axes_.height.stride * shape_.output.axis[1]; }
 
@@ -252,6 +268,8 @@ class RowPart final : public Part<T> {
   static constexpr std::int64_t kPackedGroups = 256;
   // A task's: long against what it takes to hand it out.
   static constexpr std::int64_t kTaskCycles = 100000;
+  // What it takes to find a tile's rows and to call it.
+  static constexpr double kCallCycles = 40;
 
   // One row tile of a block of output channels.
   struct Unit {
@@ -285,12 +303,14 @@ class RowPart final : public Part<T> {
     return std::max<std::int64_t>(1, kFewBytes / static_cast<std::int64_t>(sizeof(T)) /
                                          (planes_ * read * axes_.width.input));
   }
+  static std::size_t vectors_of(const Kernels<T>& kernels, const PartAxes& axes) {
+    return static_cast<std::size_t>((axes.width.output - 1) / kernels.lanes + 1);
+  }
   double unit_cycles() const {
-    const auto vectors = static_cast<double>((axes_.width.output - 1) / kernels_.lanes + 1);
-    return vectors * (static_cast<double>(planes_) *
+    return static_cast<double>(vectors_of(kernels_, axes_)) * (static_cast<double>(planes_) *
                           static_cast<double>(axes_.width.taps.size()) *
                           tiling_.cycles / static_cast<double>(row_tiles_ * oc_blocks_) +
-                      (phases_.size() > 1 ? 8.0 : 4.0) * static_cast<double>(phases_.size()) *
+                      (in_phases() ? 8.0 : 4.0) * static_cast<double>(phases_.size()) *
                           tiling_.rows * tiling_.channels);
   }
 
@@ -334,6 +354,7 @@ class RowPart final : public Part<T> {
   std::vector<Index> weight_offset_;  // in the packed order
   Split groups_;  // those that a tile takes in one call
   std::int64_t pitch_;  // of a row of a phase's sums
+  RowPair<T> pair_;     // sums two phases together, or null
   std::vector<Phase> phases_;
 };
 

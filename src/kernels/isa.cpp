@@ -87,6 +87,7 @@ Kernels<T> make_kernels() {
   add_outers<T, outer_rows(kMaxOuterVectors), kMaxOuterVectors>(kernels);
   add_channel_tiles<T, channel_pixels(kMaxChannelVectors), kMaxChannelVectors>(kernels);
   kernels.row_tile = row_tile_of<T>;
+  kernels.row_pair = row_pair_of<T>;
   kernels.row_gradient = row_gradient_of<T>;
   add_plane_tiles<T, kMaxPlanePixels>(kernels);
   kernels.pack_weight = pack_weight<T>;

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "kernels/epilogue.hpp"
+#include "kernels/permute.hpp"
 #include "kernels/simd.hpp"
 #include "kernels/table.hpp"
 
@@ -43,12 +44,13 @@ class RowLoader<T, S, true> {
   Index first_;
 };
 
-// The loaders of all taps, from `first` on.
+// The loaders of all taps for the columns from `column` on.
 template <class T, int S, bool Inside>
 class RowLoaders {
  public:
-  RowLoaders(const RowTileArgs<T>& args, Index first) {
-    for (Index kw = 0; kw < args.taps; ++kw) tap_[kw] = {first + kw * args.dilation, args.width};
+  RowLoaders(const RowTaps<T>& taps, Index width, Index column) {
+    for (Index kw = 0; kw < taps.count; ++kw)
+      tap_[kw] = {column * S - taps.pad + kw * taps.dilation, width};
   }
   FASTCONV_INLINE const RowLoader<T, S, false>& operator[](Index kw) const { return tap_[kw]; }
 
@@ -59,7 +61,8 @@ class RowLoaders {
 template <class T, int S>
 class RowLoaders<T, S, true> {
  public:
-  RowLoaders(const RowTileArgs<T>& args, Index first) : first_(first), dilation_(args.dilation) {}
+  RowLoaders(const RowTaps<T>& taps, Index, Index column)
+      : first_(column * S - taps.pad), dilation_(taps.dilation) {}
   FASTCONV_INLINE RowLoader<T, S, true> operator[](Index kw) const {
     return RowLoader<T, S, true>(first_ + kw * dilation_);
   }
@@ -108,11 +111,11 @@ struct RowGroup {
 };
 
 template <class T, int OC, int R, int KH, bool Inside>
-FASTCONV_INLINE void row_sums(const RowTileArgs<T>& args, RowGroup<T> group,
+FASTCONV_INLINE void row_sums(Index planes, Index taps, RowGroup<T> group,
                               const RowLoaders<T, 1, Inside>& loader, Vec<T> (&sum)[OC][R]) {
   constexpr int J = R - 1 + KH;
-  for (Index p = 0; p < args.planes; ++p, group.rows += J)
-    for (Index kw = 0; kw < args.taps; ++kw, group.weight += KH * OC) {
+  for (Index p = 0; p < planes; ++p, group.rows += J)
+    for (Index kw = 0; kw < taps; ++kw, group.weight += KH * OC) {
       FASTCONV_UNROLL
       for (int j = 0; j < J; ++j) {
         Vec<T> x = loader[kw].low(group.rows[j]);
@@ -145,8 +148,8 @@ FASTCONV_INLINE void row_sums_of_two(const RowTileArgs<T>& args, RowGroup<T> gro
                                      const RowLoaders<T, 2, Inside>& loader, const Halves<T>& halves,
                                      Vec<T> (&sum)[OC][R]) {
   for (Index p = 0; p < args.planes; ++p, group.rows += (R - 1) * 2 + KH)
-    for (Index kw = 0; kw < args.taps;) {
-      if (args.dilation == 1 && kw + 1 < args.taps) {
+    for (Index kw = 0; kw < args.taps.count;) {
+      if (args.taps.dilation == 1 && kw + 1 < args.taps.count) {
         add_even_rows<T, OC, R, KH, Inside, true>(group, loader[kw], halves, sum);
         kw += 2, group.weight += 2 * KH * OC;
       } else {
@@ -217,38 +220,82 @@ FASTCONV_INLINE void finish_rows(const RowTileArgs<T>& args, Index at, Index cou
     store_rows<T, OC, R, false>(args, at, count, sum);
 }
 
-// A vector of columns of all groups.
-template <class T, int OC, int R, int KH, int S, bool Inside>
-FASTCONV_INLINE void row_column(const RowTileArgs<T>& args, Index column) {
-  constexpr Index J = (R - 1) * S + KH;
-  const Halves<T> halves;
-  const RowLoaders<T, S, Inside> loader(args, column * S - args.pad);
+// Calls body(g, rows) for each group.
+template <class T, class Body>
+FASTCONV_INLINE void for_each_group(const RowTileArgs<T>& args, Index rows_of_plane,
+                                    const Body& body) {
   const T* rows[kMostRows];
   for (Index g = 0; g < args.groups; ++g) {
     if (g > 0)
-      for (Index j = 0; j < args.planes * J; ++j)
+      for (Index j = 0; j < args.planes * rows_of_plane; ++j)
         rows[j] = args.rows[j] + (g * args.row_step & args.moves[j]);
-    const RowGroup<T> group{g > 0 ? rows : args.rows, args.weight + g * args.weight_step};
+    body(g, g > 0 ? rows : args.rows);
+  }
+}
+
+// Whether nothing beyond a row is loaded for a vector of columns from `column` on.
+template <class T, int S>
+FASTCONV_INLINE bool inside(const RowTaps<T>& taps, Index width, Index column) {
+  const Index first = column * S - taps.pad;
+  return first >= 0 && first + kLanes<T> * S + (taps.count - 1) * taps.dilation < width;
+}
+
+// A vector of columns of all groups.
+template <class T, int OC, int R, int KH, int S, bool Inside>
+FASTCONV_INLINE void row_column(const RowTileArgs<T>& args, Index column) {
+  const Halves<T> halves;
+  const RowLoaders<T, S, Inside> loader(args.taps, args.width, column);
+  for_each_group(args, (R - 1) * S + KH, [&](Index g, const T* const* rows) {
+    const RowGroup<T> group{rows, args.taps.weight + g * args.weight_step};
     Vec<T> sum[OC][R] = {};
     if constexpr (S == 1)
-      row_sums<T, OC, R, KH, Inside>(args, group, loader, sum);
+      row_sums<T, OC, R, KH, Inside>(args.planes, args.taps.count, group, loader, sum);
     else
       row_sums_of_two<T, OC, R, KH, Inside>(args, group, loader, halves, sum);
     finish_rows<T, OC, R>(args, g * args.target_step + column, args.columns - column,
                           args.bias ? args.bias + g * args.bias_step : nullptr, sum);
-  }
+  });
 }
 
 template <class T, int OC, int R, int KH, int S>
 void row_tile(const RowTileArgs<T>& args) {
-  const Index span = kLanes<T> * S + (args.taps - 1) * args.dilation;
-  for (Index column = 0; column < args.columns; column += kLanes<T>) {
-    const Index first = column * S - args.pad;
-    if (first >= 0 && first + span < args.width)
+  for (Index column = 0; column < args.columns; column += kLanes<T>)
+    if (inside<T, S>(args.taps, args.width, column))
       row_column<T, OC, R, KH, S, true>(args, column);
     else
       row_column<T, OC, R, KH, S, false>(args, column);
-  }
+}
+
+// A vector of even and one of odd columns of all groups, which leave in turns.
+template <class T, int R, int KH, bool Inside>
+FASTCONV_INLINE void row_pair_column(const RowTileArgs<T>& args, const RowTaps<T>& odd,
+                                     Index column) {
+  const RowLoaders<T, 1, Inside> even_loader(args.taps, args.width, column);
+  const RowLoaders<T, 1, Inside> odd_loader(odd, args.width, column);
+  for_each_group(args, R - 1 + KH, [&](Index g, const T* const* rows) {
+    const Index weights = g * args.weight_step;
+    Vec<T> low[1][R] = {}, high[1][R] = {};
+    row_sums<T, 1, R, KH, Inside>(args.planes, args.taps.count, {rows, args.taps.weight + weights},
+                                  even_loader, low);
+    row_sums<T, 1, R, KH, Inside>(args.planes, odd.count, {rows, odd.weight + weights}, odd_loader,
+                                  high);
+    FASTCONV_UNROLL
+    for (int r = 0; r < R; ++r) zip<T, kLanes<T>>(low[0][r], high[0][r]);
+    const Index at = g * args.target_step + 2 * column, count = args.columns - 2 * column;
+    const T* bias = args.bias ? args.bias + g * args.bias_step : nullptr;
+    finish_rows<T, 1, R>(args, at, count, bias, low);
+    if (count > kLanes<T>)
+      finish_rows<T, 1, R>(args, at + kLanes<T>, count - kLanes<T>, bias, high);
+  });
+}
+
+template <class T, int R, int KH>
+void row_pair(const RowTileArgs<T>& args, const RowTaps<T>& odd) {
+  for (Index column = 0; 2 * column < args.columns; column += kLanes<T>)
+    if (inside<T, 1>(args.taps, args.width, column) && inside<T, 1>(odd, args.width, column))
+      row_pair_column<T, R, KH, true>(args, odd, column);
+    else
+      row_pair_column<T, R, KH, false>(args, odd, column);
 }
 
 // A table over what kRowTileChannels and kRowTileSizes list, for kernels of 3, 5 and 7, and with stride 1
@@ -283,6 +330,29 @@ RowTile<T> row_tile_of(int channels, int rows, int kernel, int stride) {
     case 24: return with_kernel<T, 2, 4>(kernel, stride);
     case 41: return with_kernel<T, 4, 1>(kernel, stride);
     case 44: return with_kernel<T, 4, 4>(kernel, stride);
+    default: return nullptr;
+  }
+}
+
+// For what the phases of a gradient with stride 2 have of kernels of 3, 5 and 7 rows.
+template <class T, int R>
+RowPair<T> pair_with_kernel(int kernel) {
+  switch (kernel) {
+    case 1: return row_pair<T, R, 1>;
+    case 2: return row_pair<T, R, 2>;
+    case 3: return row_pair<T, R, 3>;
+    case 4: return row_pair<T, R, 4>;
+    default: return nullptr;
+  }
+}
+
+template <class T>
+RowPair<T> row_pair_of(int rows, int kernel) {
+  switch (rows) {
+    case 1: return pair_with_kernel<T, 1>(kernel);
+    case 2: return pair_with_kernel<T, 2>(kernel);
+    case 4: return pair_with_kernel<T, 4>(kernel);
+    case 7: return pair_with_kernel<T, 7>(kernel);
     default: return nullptr;
   }
 }

@@ -166,12 +166,17 @@ struct PackTapsArgs {
 // The same for `groups` groups, from one to the next of which each operand goes on by a step, but
 // rows only where moves[p * J + j] is -1; elsewhere it is 0.
 template <class T>
+struct RowTaps {
+  Index count, dilation, pad;  // count: KW, at most kMostRowTaps
+  const T* weight;
+};
+template <class T>
 struct RowTileArgs {
   const T* const* rows;
   const Index* moves;
-  Index planes, taps, dilation, pad;  // taps: KW, at most kMostRowTaps
-  Index width;                        // of a row
-  const T* weight;
+  Index planes;
+  RowTaps<T> taps;
+  Index width;  // of a row
   T* target;
   Index channel_stride, row_stride, columns;
   const T* bias;      // or null
@@ -181,6 +186,10 @@ struct RowTileArgs {
 };
 template <class T>
 using RowTile = void (*)(const RowTileArgs<T>&);
+// The same of one channel with stride 1, whose even columns are those of `taps` and odd columns
+// those of `odd`: target(r, 2 x) and target(r, 2 x + 1) for what `columns` has of them.
+template <class T>
+using RowPair = void (*)(const RowTileArgs<T>&, const RowTaps<T>& odd);
 
 // sum[(kw * KH + kh)][lane] (+)= sum over r, x = lane, lane + lanes, ... of grad(r, x) *
 //     rows[r * S + kh][x * S + kw * dilation - pad], where what lies outside of a row counts as 0
@@ -242,6 +251,7 @@ struct Kernels {
   void (*channel_tile[kMaxChannelPixels + 1][kMaxChannelVectors + 1])(const ChannelTileArgs<T>&);
   // The row tile of OC channels, R rows, KH and stride S; null where there is none.
   RowTile<T> (*row_tile)(int channels, int rows, int kernel, int stride);
+  RowPair<T> (*row_pair)(int rows, int kernel);
   // The weight gradient of KH rows and stride S; null where there is none.
   RowGradient<T> (*row_gradient)(int kernel, int stride);
   void (*plane_tile[kMaxPlanePixels + 1])(const PlaneTileArgs<T>&);
