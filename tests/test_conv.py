@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 
 import numpy as np
@@ -158,10 +159,11 @@ def test_many_channels_are_summed_in_chunks(isa, dtype, algorithm):
 
 def test_nan_and_infinity_reach_what_they_touch_and_nothing_else(isa, dtype, algorithm):
     rng = np.random.default_rng(3)
-    for stride, padding, dilation in [(1, 0, 1), (1, 2, 1), (2, 1, 1), (3, 0, 2)]:
-        x = integers(rng, (2, 3, 11, 13), dtype)
-        w = integers(rng, (5, 3, 3, 3), dtype)
-        b = integers(rng, 5, dtype)
+    windows = [(1, 0, 1), (1, 2, 1), (2, 1, 1), (3, 0, 2)]
+    for (stride, padding, dilation), (few, many) in itertools.product(windows, [(3, 5), (17, 33)]):
+        x = integers(rng, (2, few, 11, 13), dtype)
+        w = integers(rng, (many, few, 3, 3), dtype)
+        b = integers(rng, many, dtype)
         gy = integers(rng, reference.conv2d(x, w, b, stride, padding, dilation).shape, dtype)
         x[0, 1, 4, 5], x[1, 0, 10, 12], x[1, 2, 0, 0] = np.nan, np.inf, -np.inf
         gy[0, 2, -1, 0], gy[1, 4, 0, -1] = np.inf, np.nan

@@ -34,7 +34,10 @@ class WeightGradient {
                 Method::kGapsCost ? static_cast<double>(unit_rows()) : 0),
         method_(kernels, layout_),
         strips_(shape.n * layout_.blocks()),
-        column_units_(shape.ic * taps_, unit_columns()),
+        column_step_(taps_ < Method::unit_columns() ? taps_ : 1),
+        column_units_(shape.ic * taps_ / column_step_, unit_columns() / column_step_),
+        by_taps_(column_step_ == taps_ && !layout_.inside() &&
+                 Method::by_taps(kernels, unit_rows(), column_units_.size(column_units_.parts - 1))),
         chunks_(strips_, 1),
         images_(Method::kAnyStrips && layout_.blocks() == 1
                     ? std::clamp<std::int64_t>(StripLayout::kBlockPixels / shape.outputs(), 1,
@@ -60,7 +63,7 @@ class WeightGradient {
     return chunks_.parts * shape_.g * row_units_.parts * column_units_.parts;
   }
   std::int64_t workspace_size() const {
-    const std::int64_t rows = unit_rows(), columns = column_units_.largest();
+    const std::int64_t rows = unit_rows(), columns = most_columns();
     return images_ * (strip_size() + method_.grad_size(rows)) + method_.sum_size(rows, columns) +
            method_.finish_size(rows, columns);
   }
@@ -76,19 +79,14 @@ class WeightGradient {
     const std::int64_t row = row_units_.begin(row_unit) * step_;
     const Unit unit{task % shape_.g, row,
                     std::min(row_units_.size(row_unit) * step_, shape_.oc - row),
-                    column_units_.begin(column_unit), column_units_.size(column_unit)};
+                    column_units_.begin(column_unit) * column_step_,
+                    column_units_.size(column_unit) * column_step_};
     const std::int64_t chunk = task / shape_.g;
 
     T* strip = workspace;
     T* grad = strip + images_ * strip_size();
     T* sum = grad + images_ * method_.grad_size(unit_rows());
     const std::int64_t first = unit.column / taps_;
-    const Index channel = in_place_ ? shape_.input.channel : layout_.channel;
-    const std::vector<Index>& tap = in_place_ ? tap_in_place_ : layout_.offset;
-    const auto offset = [&](std::int64_t i) {
-      const std::int64_t column = unit.column + i;
-      return (column / taps_ - first) * channel + tap[static_cast<std::size_t>(column % taps_)];
-    };
     for (std::int64_t i = 0; i < chunks_.size(chunk); i += images_) {
       const std::int64_t index = chunks_.begin(chunk) + i;
       const Block block = layout_.block(index % layout_.blocks());
@@ -103,8 +101,17 @@ class WeightGradient {
                                block.column * stride.axis[2],
                            stride.channel, stride.axis[1], stride.axis[2]},
                           grad + j * method_.grad_size(unit.rows));
-      method_.accumulate(unit, block, input(unit, n, images, block, strip), offset, grad, i > 0,
-                         sum);
+      // An infinity times the zeros of the padding is NaN.
+      const bool by_taps = by_taps_ && method_.finite(unit, block, images, grad);
+      const bool in_place = in_place_ && by_taps == by_taps_;
+      const Index channel = in_place ? shape_.input.channel : layout_.channel;
+      const std::vector<Index>& tap = in_place ? tap_in_place_ : layout_.offset;
+      const auto offset = [&](std::int64_t c) {
+        const std::int64_t column = unit.column + c;
+        return (column / taps_ - first) * channel + tap[static_cast<std::size_t>(column % taps_)];
+      };
+      method_.accumulate(unit, block, input(unit, n, images, block, in_place, strip), offset, grad,
+                         by_taps, i > 0, sum);
     }
     finish(unit, sum, chunk, partial);
   }
@@ -125,7 +132,7 @@ class WeightGradient {
   }
 
  private:
-  // As many channels as fit, or a part of one; fewer where they alone can give tasks, at the price
+  // Columns of a unit, at most; fewer where they alone can give tasks, at the price
   // of packing the gradient for each unit. (37 channels to 53 in one strip, two threads: 1.3 times
   // as fast with four units as with one.)
   std::int64_t unit_columns() const {
@@ -133,8 +140,9 @@ class WeightGradient {
     std::int64_t most = Method::unit_columns();
     if (shape_.g * row_units_.parts * strips_ == 1)
       most = std::min(most, std::max(kFewColumns, all / kFewTasks));
-    return taps_ < most ? most / taps_ * taps_ : most;
+    return most;
   }
+  std::int64_t most_columns() const { return column_units_.largest() * column_step_; }
 
   std::int64_t unit_rows() const { return std::min(row_units_.largest() * step_, shape_.oc); }
 
@@ -142,16 +150,16 @@ class WeightGradient {
 
   // A unit's columns may begin and end inside a channel.
   std::int64_t strip_size() const {
-    const std::int64_t channels = std::min(shape_.ic, (column_units_.largest() - 1) / taps_ + 2);
+    const std::int64_t channels = std::min(shape_.ic, (most_columns() - 1) / taps_ + 2);
     return channels * layout_.channel + 2 * kernels_.lanes;
   }
 
-  // Whether outputs side by side meet inputs side by side, and none meets padding. Channels a whole
+  // Whether outputs side by side meet inputs side by side, and none reads padding. Channels a whole
   // number of pages apart would share the lines of the cache.
   bool readable_in_place() {
     const Strides& stride = shape_.input;
     constexpr std::int64_t kPage = 4096 / static_cast<std::int64_t>(sizeof(T));
-    if (!layout_.inside() || layout_.width.step * stride.axis[2] != 1) return false;
+    if (layout_.width.step * stride.axis[2] != 1 || !(layout_.inside() || by_taps_)) return false;
     if (shape_.ic > 4 && stride.channel % kPage == 0) return false;
     for (const Tap& kd : layout_.depth.taps)
       for (const Tap& kh : layout_.height.taps)
@@ -162,12 +170,12 @@ class WeightGradient {
   }
 
   InputStrips<T> input(const Unit& unit, std::int64_t n, std::int64_t images, const Block& block,
-                       T* strip) const {
+                       bool in_place, T* strip) const {
     const std::int64_t first = unit.column / taps_;
     const std::int64_t last = (unit.column + unit.columns - 1) / taps_;
     const Strides& stride = shape_.input;
     const T* image = arrays_.input + n * stride.outer + unit.g * shape_.ic * stride.channel;
-    if (in_place_)
+    if (in_place)
       return {image + first * stride.channel + block.depth * layout_.depth.step * stride.axis[0] +
                   block.row * layout_.height.step * stride.axis[1] +
                   block.column * layout_.width.step * stride.axis[2],
@@ -180,7 +188,7 @@ class WeightGradient {
   }
 
   void finish(const Unit& unit, T* sum, std::int64_t chunk, T* partial) const {
-    T* const behind = sum + method_.sum_size(unit_rows(), column_units_.largest());
+    T* const behind = sum + method_.sum_size(unit_rows(), most_columns());
     const UnitSums<T> sums = method_.finish(unit, sum, behind);
     for (std::int64_t m = 0; m < unit.rows; ++m) {
       const std::int64_t channel = unit.g * shape_.oc + unit.row + m;
@@ -212,7 +220,9 @@ class WeightGradient {
   StripLayout layout_;
   Method method_;
   std::int64_t strips_;
+  std::int64_t column_step_;  // a unit has whole channels, or a part of one
   Split column_units_;
+  bool by_taps_;
   Split chunks_;
   std::int64_t images_;  // that are summed in one go
   std::vector<Index> tap_in_place_;

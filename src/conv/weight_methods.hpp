@@ -3,6 +3,8 @@
 // output channels for each tap, where they fill one.
 #pragma once
 
+#include <cmath>
+
 #include "plan/strip.hpp"
 
 namespace fastconv {
@@ -51,6 +53,8 @@ class DotMethod {
   static std::int64_t row_step(const Kernels<T>&) { return 1; }
   static std::int64_t unit_rows(const Kernels<T>&) { return 32; }
   static std::int64_t unit_columns() { return 128; }
+  static bool by_taps(const Kernels<T>&, std::int64_t, std::int64_t) { return false; }
+  bool finite(const Unit&, const Block&, std::int64_t, const T*) const { return true; }
 
   // Packing may write a vector past the end; the mask stands behind the gradient.
   std::int64_t grad_size(std::int64_t rows) const { return (rows + 1) * pixels_ + kernels_.lanes; }
@@ -79,7 +83,7 @@ class DotMethod {
   // offset(i) is that of column i of the unit in the strip.
   template <class Offset>
   void accumulate(const Unit& unit, const Block&, const InputStrips<T>& strips,
-                  const Offset& offset_of, T* grad, bool add, T* sum) const {
+                  const Offset& offset_of, T* grad, bool, bool add, T* sum) const {
     const Split row_tiles(unit.rows, kernels_.dot_rows);
     for (std::int64_t r = 0; r < row_tiles.parts; ++r) {
       const std::int64_t row = row_tiles.begin(r), rows = row_tiles.size(r);
@@ -127,6 +131,11 @@ class OuterMethod {
   static std::int64_t row_step(const Kernels<T>& kernels) { return kernels.lanes; }
   static std::int64_t unit_rows(const Kernels<T>& kernels) { return 8 * kernels.lanes; }
   static std::int64_t unit_columns() { return 512; }
+  // Whether tiles of so many rows and channels are wide enough to be of one tap each.
+  static bool by_taps(const Kernels<T>& kernels, std::int64_t rows, std::int64_t channels) {
+    const std::int64_t vectors = (rows - 1) / kernels.lanes + 1;
+    return 2 * channels >= kernels.outer_rows[std::min<std::int64_t>(vectors, kMaxOuterVectors)];
+  }
 
   std::int64_t grad_size(std::int64_t rows) const {
     return layout_.rows.largest() * layout_.columns.largest() * width(rows);
@@ -140,21 +149,44 @@ class OuterMethod {
                         block.columns, from.column_stride, grad, width(unit.rows)});
   }
 
+  // Whether the packed gradient of some images has neither infinity nor NaN (nor sums that large).
+  bool finite(const Unit& unit, const Block& block, std::int64_t images, const T* grad) const {
+    const Index size = images * block.rows * block.columns * width(unit.rows);
+    return std::isfinite(kernels_.total(grad, 1, 0, size, 1));
+  }
+
+  // Tiles are of columns side by side, or, `by_taps`, of channels side by side that one tap meets
+  // and of the outputs where it meets no padding.
   template <class Offset>
   void accumulate(const Unit& unit, const Block& block, const InputStrips<T>& strips,
-                  const Offset& offset_of, const T* grad, bool add, T* sum) const {
-    const bool flat = strips.pitch == block.columns;
-    const Index rows = flat ? 1 : block.rows, columns = block.rows * block.columns / rows;
-    const Split channels(width(unit.rows) / kernels_.lanes, kMaxOuterVectors);
+                  const Offset& offset_of, const T* grad, bool by_taps, bool add, T* sum) const {
+    const BlockPart all{{0, block.rows}, {0, block.columns}};
+    const std::int64_t taps = by_taps ? static_cast<std::int64_t>(layout_.offset.size()) : 1;
+    const Index wide = width(unit.rows);
+    const Split channels(wide / kernels_.lanes, kMaxOuterVectors);
+    OuterArgs<T> args{};
+    args.images = strips.images, args.image_step = strips.step;
+    args.grad_image = block.rows * block.columns * wide, args.grad_stride = wide;
+    args.sum_stride = taps * wide, args.accumulate = add;
     for (std::int64_t v = 0; v < channels.parts; ++v) {
-      const std::int64_t channel = channels.begin(v) * kernels_.lanes;
-      const Split taps(unit.columns, kernels_.outer_rows[channels.size(v)]);
-      for (std::int64_t t = 0; t < taps.parts; ++t) {
-        Index offset[kMaxOuterRows];
-        for (std::int64_t i = 0; i < taps.size(t); ++i) offset[i] = offset_of(taps.begin(t) + i);
-        kernels_.outer[taps.size(t)][channels.size(v)](
-            {strips.first, offset, strips.images, strips.step, rows, columns, strips.pitch, grad + channel, width(unit.rows), sum + taps.begin(t) * width(unit.rows) + channel, width(unit.rows),
-             add});
+      const Index channel = channels.begin(v) * kernels_.lanes;
+      const Split tiles(unit.columns / taps, kernels_.outer_rows[channels.size(v)]);
+      for (std::int64_t tap = 0; tap < taps; ++tap) {
+        const BlockPart part = by_taps ? layout_.inside(block, tap) : all;
+        const Range &rows = part.rows, &columns = part.columns;
+        const bool flat = columns.size() == block.columns && strips.pitch == block.columns;
+        args.strip = strips.first + rows.begin * strips.pitch + columns.begin;
+        args.rows = flat ? 1 : rows.size();
+        args.columns = rows.size() * columns.size() / std::max<Index>(args.rows, 1);
+        args.pitch = strips.pitch, args.grad_row = block.columns * wide;
+        args.grad = grad + channel + rows.begin * args.grad_row + columns.begin * wide;
+        for (std::int64_t t = 0; t < tiles.parts; ++t) {
+          const std::int64_t first = tiles.begin(t) * taps + tap;
+          Index offset[kMaxOuterRows];
+          for (std::int64_t i = 0; i < tiles.size(t); ++i) offset[i] = offset_of(first + i * taps);
+          args.offset = offset, args.sum = sum + first * wide + channel;
+          kernels_.outer[tiles.size(t)][channels.size(v)](args);
+        }
       }
     }
   }

@@ -18,10 +18,10 @@ constexpr int outer_rows(int vectors) {
 template <class T, int MR, int NV>
 void outer(const OuterArgs<T>& args) {
   Vec<T> sum[MR][NV] = {};
-  const T* grad = args.grad;
   for (Index image = 0; image < args.images; ++image)
     for (Index row = 0; row < args.rows; ++row) {
       const T* pixels = args.strip + image * args.image_step + row * args.pitch;
+      const T* grad = args.grad + image * args.grad_image + row * args.grad_row;
       for (Index column = 0; column < args.columns; ++column, grad += args.grad_stride) {
         Vec<T> channels[NV];
         FASTCONV_UNROLL

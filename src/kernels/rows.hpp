@@ -121,19 +121,24 @@ FASTCONV_INLINE T add_lanes(Part<T, N> vector) {
 }
 
 // Each row is summed by itself, so that no partial sum grows with the whole array; rows without
-// gaps are one.
+// gaps are one. Four sums hide what an addition takes.
 template <class T>
 T total(const T* source, Index rows, Index row_stride, Index columns, Index column_stride) {
   if (column_stride == 1 && row_stride == columns) columns *= rows, rows = 1;
   T all = 0;
   for (Index r = 0; r < rows; ++r, source += row_stride) {
-    Vec<T> sum = {};
+    Vec<T> sum[4] = {};
     Index i = 0;
-    if (column_stride == 1)
-      for (; i + kLanes<T> <= columns; i += kLanes<T>) sum += load(source + i);
+    if (column_stride == 1) {
+      for (; i + 4 * kLanes<T> <= columns; i += 4 * kLanes<T>) {
+        FASTCONV_UNROLL
+        for (Index v = 0; v < 4; ++v) sum[v] += load(source + i + v * kLanes<T>);
+      }
+      for (; i + kLanes<T> <= columns; i += kLanes<T>) sum[0] += load(source + i);
+    }
     T rest = 0;
     for (; i < columns; ++i) rest += source[i * column_stride];
-    all += add_lanes<T>(sum) + rest;
+    all += add_lanes<T>((sum[0] + sum[1]) + (sum[2] + sum[3])) + rest;
   }
   return all;
 }

@@ -62,15 +62,16 @@ struct DotArgs {
   bool accumulate;
 };
 
-// sum(m, v) (+)= sum over rows and columns of strip[offset[m] + row * pitch + column]
-//                                             * grad[(row * columns + column) * grad_stride + v]
+// sum(m, v) (+)= sum over images, rows and columns of
+//     strip[offset[m] + image * image_step + row * pitch + column] *
+//     grad[image * grad_image + row * grad_row + column * grad_stride + v]
 template <class T>
 struct OuterArgs {
   const T* strip;
   const Index* offset;
   Index images, image_step, rows, columns, pitch;
   const T* grad;
-  Index grad_stride;  // from pixel to pixel, of all images
+  Index grad_image, grad_row, grad_stride;
   T* sum;
   Index sum_stride;  // from m to m + 1
   bool accumulate;

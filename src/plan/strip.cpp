@@ -5,16 +5,14 @@
 namespace fastconv {
 namespace {
 
-// The elements of a slot that lie inside the input: [begin, end) of [0, length).
-struct Inside {
-  Inside(std::int64_t first, const TapAxis& axis, std::int64_t length)
-      : begin(0), end(0) {
-    if (first < 0) begin = std::min(length, (-first - 1) / axis.step + 1);
-    if (first < axis.input) end = std::min(length, (axis.input - first - 1) / axis.step + 1);
-    end = std::max(begin, end);
-  }
-  std::int64_t begin, end;
-};
+// Of `length` elements that begin at `first`, those that lie inside the input.
+Range range_inside(std::int64_t first, const TapAxis& axis, std::int64_t length) {
+  Range range{0, 0};
+  if (first < 0) range.begin = std::min(length, (-first - 1) / axis.step + 1);
+  if (first < axis.input) range.end = std::min(length, (axis.input - first - 1) / axis.step + 1);
+  range.end = std::max(range.begin, range.end);
+  return range;
+}
 
 }  // namespace
 
@@ -76,6 +74,18 @@ bool StripLayout::inside() const {
   return true;
 }
 
+BlockPart StripLayout::inside(const Block& block, std::int64_t tap) const {
+  const auto offset_of = [](const TapAxis& axis, std::size_t t) { return axis.taps[t].offset; };
+  const auto t = static_cast<std::size_t>(tap);
+  const std::size_t w = width.taps.size(), h = height.taps.size();
+  const std::int64_t z = block.depth * depth.step + offset_of(depth, t / w / h);
+  const std::int64_t y = block.row * height.step + offset_of(height, t / w % h);
+  const std::int64_t x = block.column * width.step + offset_of(width, t % w);
+  const bool in_depth = z >= 0 && z < depth.input;
+  return {in_depth ? range_inside(y, height, block.rows) : Range{0, 0},
+          range_inside(x, width, block.columns)};
+}
+
 template <class Body>
 void StripLayout::for_each_slot(const std::int64_t (&stride)[3], const Block& block,
                                 const Body& body) const {
@@ -85,10 +95,10 @@ void StripLayout::for_each_slot(const std::int64_t (&stride)[3], const Block& bl
     const bool in_depth = z >= 0 && z < depth.input;
     for (std::int64_t h : height_slots_.origin) {
       const std::int64_t y = block.row * height.step + h;
-      const Inside row(y, height, length);
+      const Range row = range_inside(y, height, length);
       for (std::int64_t w : width_slots_.origin) {
         const std::int64_t x = block.column * width.step + w;
-        const Inside column(x, width, pitch);
+        const Range column = range_inside(x, width, pitch);
         if (!in_depth || row.begin == row.end || column.begin == column.end)
           body(SlotRows{0, length, 0, 0, pitch, 0, 0});
         else

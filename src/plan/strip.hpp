@@ -21,6 +21,16 @@ struct Block {
   std::int64_t rows, columns;
 };
 
+struct Range {
+  std::int64_t begin, end;
+  std::int64_t size() const { return end - begin; }
+};
+
+// The outputs of a block, counted from its first.
+struct BlockPart {
+  Range rows, columns;
+};
+
 // Elements of one source plane that stand behind each other in the target: `before` rows of
 // padding, then rows with padding at either end, then `after` rows of padding.
 struct SlotRows {
@@ -58,6 +68,8 @@ class StripLayout {
 
   // Whether no output meets padding.
   bool inside() const;
+  // The outputs of `block` whose tap `tap`, counted as in `offset`, meets no padding.
+  BlockPart inside(const Block& block, std::int64_t tap) const;
 
   // Pixels of a block: enough to spread the cost of its halo, few enough that 50 channels of a
   // strip stay in the second-level cache.
