@@ -60,6 +60,13 @@ class Maker:
         return net
 
 
+def check_variant(network: str, variant: str, *known: str) -> None:
+    """Raises where `variant` is none of those that the network has."""
+    if variant not in known:
+        names = " or ".join(map(repr, known))
+        raise ValueError(f"{network}: variant is {variant!r} (wanted {names})")
+
+
 def uniform(layer: Layer, rng: np.random.Generator) -> None:
     """Weights and biases between ±1 / sqrt(fan in), as torch's layers start."""
     bound = 1 / math.sqrt(fan_in(layer))
