@@ -80,10 +80,6 @@ class Composite(Module):
             module._pack()
         self._packed = (structure,)
 
-    def _thaw(self) -> None:
-        super()._thaw()
-        self._composed = ()
-
     def __setattr__(self, name: str, value: Any) -> None:
         changed = getattr(self, name, self) is not value
         super().__setattr__(name, value)
