@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import copy
 import pickle
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +17,8 @@ from torchvision_models import filled, undrawn  # noqa: F401
 import fastconv as fc
 import fastconv.nn as nn
 from fastconv import models as M
+from fastconv.models.__main__ import NETWORKS as NETWORKS_TABLE
+from fastconv.models.__main__ import parameters
 
 pytestmark = pytest.mark.skipif(bool(FORCED), reason="networks, not instruction sets")
 
@@ -57,7 +61,7 @@ def count(module):
 
 
 def test_lenet5_is_the_published_one():
-    net = M.lenet5()
+    net = M.lenet5(rng=0)
     layers = {"c1": 156, "s2": 12, "c3": 1516, "s4": 32, "c5": 48120, "f6": 10164}
     assert {name: count(getattr(net, name)) for name in layers} == layers
     assert sum(p.size for p in net.parameters() if p.requires_grad) == 60000
@@ -75,7 +79,7 @@ def test_lenet5_is_the_published_one():
     penalties = net[:-1](x)
     assert (penalties > 0).all()
     np.testing.assert_array_equal(net(x), -penalties)
-    bounds = {"c1": 2.4 / 25, "c5": 2.4 / 400, "f6": 2.4 / 120, "s2": 2.4 / 4}
+    bounds = {"c1": 2.4 / 25, "c5": 2.4 / 400, "f6": 2.4 / 120, "s4": 2.4 / 4}
     for name, bound in bounds.items():
         assert 0.8 * bound < np.abs(getattr(net, name).weight.data).max() <= bound
     of_three, of_six = net.c3.weight.data[:18], net.c3.weight.data[-6:]
@@ -122,6 +126,16 @@ def test_sizes(undrawn):  # noqa: F811
     assert (early.conv1.stride, early.conv2.stride) == ((2, 2), (1, 1))
     late = M.resnet50().layer2[0]
     assert (late.conv1.stride, late.conv2.stride) == ((1, 1), (2, 2))
+
+
+def test_readme_has_every_network_and_its_size(undrawn):  # noqa: F811
+    """The rest of the table costs seconds."""
+    readme = (Path(__file__).parent.parent / "README.md").read_text()
+    for name, make, image, source in NETWORKS_TABLE:
+        start = f"| `{name}` | {parameters(make()):,} | {'x'.join(map(str, image))} |"
+        assert re.search(f"^{re.escape(start)} .* {re.escape(source)} \\|$", readme, re.MULTILINE)
+    listed = {name.split("(")[0] for name, *_ in NETWORKS_TABLE}
+    assert listed == set(M.__all__)
 
 
 def made(name, **more):

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -90,8 +95,10 @@ def small_head(net, linear):
 
 
 @pytest.mark.parametrize(
-    "name", [name for name in OURS if not name.startswith("vgg1")] + ["vgg11_bn", "vgg19"]
-)
+    "name",
+    ["alexnet", "vgg11_bn", "googlenet", "googlenet aux", "resnet18", "resnet50", "mobilenet_v2",
+     "squeezenet1_1"],
+)  # fmt: skip
 def test_gradients(name):
     """In float64, of the input and each parameter, in training mode with the batch's statistics."""
     torch = pytest.importorskip("torch")
@@ -151,3 +158,22 @@ def test_weights_go_both_ways_as_safetensors(tmp_path):
     twin.load_state_dict(files.load_file(tmp_path / "o.safetensors"))
     for name, array in other.state_dict().items():
         np.testing.assert_array_equal(net.state_dict()[name], array, err_msg=name)
+
+
+def test_a_checkpoint_is_converted_as_the_readme_says(tmp_path):
+    """One of before num_batches_tracked, too, as torch loads it."""
+    torch = pytest.importorskip("torch")
+    pytest.importorskip("safetensors")
+    readme = (Path(__file__).parent.parent / "README.md").read_text()
+    command = re.search(r"^python (-c .*) resnet18.pth resnet18.safetensors$", readme, re.MULTILINE)
+    assert command
+    net = filled(fc.models.resnet18())
+    old = {k: torch.from_numpy(a) for k, a in net.state_dict().items() if "num_batches" not in k}
+    torch.save(old, tmp_path / "resnet18.pth")
+    files = [tmp_path / "resnet18.pth", tmp_path / "resnet18.safetensors"]
+    subprocess.run([sys.executable, *shlex.split(command[1]), *files], check=True)
+    other = fc.models.resnet18()
+    assert other.load_state_dict(fc.load(files[1])).missing_keys == []
+    for name in old:
+        np.testing.assert_array_equal(other.state_dict()[name], net.state_dict()[name])
+    assert other.bn1.num_batches_tracked == 0
