@@ -79,12 +79,16 @@ def test_lenet5_is_the_published_one():
     penalties = net[:-1](x)
     assert (penalties > 0).all()
     np.testing.assert_array_equal(net(x), -penalties)
-    bounds = {"c1": 2.4 / 25, "c5": 2.4 / 400, "f6": 2.4 / 120, "s4": 2.4 / 4}
-    for name, bound in bounds.items():
-        assert 0.8 * bound < np.abs(getattr(net, name).weight.data).max() <= bound
+    for name, inputs in {"c1": 25, "c5": 400, "f6": 120}.items():
+        weight = getattr(net, name).weight.data
+        assert weight.std() == pytest.approx(inputs**-0.5, rel=0.1)
     of_three, of_six = net.c3.weight.data[:18], net.c3.weight.data[-6:]
-    assert 0.8 < np.abs(of_three).max() / (2.4 / 75) <= 1
-    assert 0.8 < np.abs(of_six).max() / (2.4 / 150) <= 1
+    assert of_three.std() == pytest.approx(75**-0.5, rel=0.1)
+    assert of_six.std() == pytest.approx(150**-0.5, rel=0.1)
+    window = np.arange(24, dtype=np.float32).reshape(1, 6, 2, 2) / 24
+    np.testing.assert_allclose(
+        net.s2(window).ravel(), nn.ScaledTanh()(window.mean((2, 3))).ravel(), rtol=1e-6
+    )
 
 
 def test_lenet5_pads_what_is_smaller():
