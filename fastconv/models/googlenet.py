@@ -22,20 +22,23 @@ class GoogLeNetOutputs(NamedTuple):
 
 
 class Tapped(nn.Module):
-    """In training (rest(x), head(x)): the head of auxiliary scores; in eval() rest(x)."""
+    """The rest's outputs, and after them the head's, the auxiliary scores."""
 
     def __init__(self, head: nn.Module, rest: nn.Module) -> None:
         self.head, self.rest = head, rest
 
     def forward(self, input: Any) -> Any:
-        """The rest's output, and in training the head's beside it."""
+        """A tuple of the outputs; both heads make it `GoogLeNetOutputs`."""
         output = self.rest(input)
-        return (output, self.head(input)) if self.training else output
+        before = output if isinstance(output, tuple) else (output,)
+        outputs = (*before, self.head(input))
+        return GoogLeNetOutputs(*outputs) if len(outputs) == 3 else outputs
 
     def backward(self, grad_output: Any) -> Any:
-        """The sum of both input gradients."""
-        of_rest, of_head = grad_output
-        return self.rest.backward(of_rest) + self.head.backward(of_head)
+        """The sum of both input gradients, of a tuple of the outputs' gradients."""
+        *of_rest, of_head = grad_output
+        gradient = self.rest.backward(of_rest[0] if len(of_rest) == 1 else of_rest)
+        return gradient + self.head.backward(of_head)
 
 
 class Convs:
@@ -116,7 +119,7 @@ class GoogLeNet(nn.Composite):
         self.fc = make.linear(1024, num_classes)
 
     def compose(self) -> nn.Module:
-        """One after the other; with heads, what follows them stands inside of `Tapped`."""
+        """One after the other; in training, what follows a head stands inside of `Tapped`."""
         lower = [
             *(self.conv1, self.maxpool1, self.norm1, self.conv2, self.conv3, self.norm2),
             *(self.maxpool2, self.inception3a, self.inception3b, self.maxpool3, self.inception4a),
@@ -126,27 +129,12 @@ class GoogLeNet(nn.Composite):
             *(self.inception4e, self.maxpool4, self.inception5a, self.inception5b),
             *(self.avgpool, nn.Flatten(), self.dropout, self.fc),
         ]
-        if self.aux2 is not None:
+        if self.training and self.aux2 is not None:
             upper = [Tapped(self.aux2, nn.Sequential(*upper))]
         upper = [*middle, *upper]
-        if self.aux1 is not None:
+        if self.training and self.aux1 is not None:
             upper = [Tapped(self.aux1, nn.Sequential(*upper))]
         return nn.Sequential(*(part for part in (*lower, *upper) if part is not None))
-
-    def forward(self, input: Any) -> Any:
-        """The scores; with auxiliary heads, in training, `GoogLeNetOutputs`."""
-        output = super().forward(input)
-        if not isinstance(output, tuple):
-            return output
-        (logits, second), first = output
-        return GoogLeNetOutputs(logits, second, first)
-
-    def backward(self, grad_output: Any, needs_input: bool = True) -> Any:
-        """The input's gradient, of those of all that `forward` returned."""
-        if isinstance(grad_output, tuple):
-            logits, second, first = grad_output
-            grad_output = (logits, second), first
-        return super().backward(grad_output, needs_input)
 
 
 def googlenet(
