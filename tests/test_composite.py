@@ -133,6 +133,7 @@ def test_modes():
     block.train()  # it is already
     block.backward(GY)
     block.eval()(X)
+    assert all(m._saved is None and not m.training for m in block.structure.modules())
     with pytest.raises(RuntimeError, match=r"backward in eval\(\)"):
         block.backward(GY)
     block.train()
@@ -149,6 +150,7 @@ def test_copies(duplicate, mode):
     getattr(block, mode)()
     wanted = block(X)
     twin = duplicate(block)
+    assert "_composed" not in vars(twin)
     np.testing.assert_array_equal(twin(X), wanted)
     if mode == "train":
         twin.backward(GY)

@@ -126,6 +126,8 @@ def test_sizes(undrawn):  # noqa: F811
     assert {name for name in ours if "conv.bias" not in name} <= set(theirs)
     names = list(M.alexnet().state_dict())
     assert names[:4] == ["conv1.weight", "conv1.bias", "conv2.weight", "conv2.bias"]
+    norm = M.alexnet().norm2  # of the mean over 5 channels, where the paper takes the sum
+    assert (norm.size, norm.alpha, norm.beta, norm.k) == (5, 5 * 1e-4, 0.75, 2)
     early = M.resnet50(stride_in_1x1=True).layer2[0]
     assert (early.conv1.stride, early.conv2.stride) == ((2, 2), (1, 1))
     late = M.resnet50().layer2[0]
@@ -289,6 +291,8 @@ def test_initial_values_repeat_and_come_from_their_distributions():
     fc.manual_seed(3)
     np.testing.assert_array_equal(M.nin().conv3.weight, net.conv3.weight)
     assert net.conv3.weight.data.std() == pytest.approx(np.sqrt(2 / (192 * 9)), rel=0.01)
+    assert (net.cccp3_2.bias.data == 1).all()
+    assert net.cccp3_2.weight.data.std() == pytest.approx(0.01, rel=0.1)
     resnet = M.resnet18(rng=0)
     assert resnet.layer2[0].conv1.weight.data.std() == pytest.approx(np.sqrt(2 / (128 * 9)), 0.01)
     assert np.abs(resnet.fc.weight.data).max() == pytest.approx(1 / np.sqrt(512), rel=0.01)

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from .. import nn
 from ..random import Rng
-from ._make import Maker, check_variant, he_normal
+from ._make import Layer, Maker, check_variant, he_normal, normal
 
 
 def nin(
@@ -33,14 +33,20 @@ def nin(
     dropout : float
     dtype : float32 or float64
     rng : numpy Generator or int, optional
-        Where the initial values come from (He's, for the paper gives none); by default what
-        `fastconv.manual_seed` seeded.
+        Where the initial values come from; by default what `fastconv.manual_seed` seeded.
 
     Returns
     -------
     fastconv.nn.Sequential
         From images to a score for each class. Layers have the names and sizes of the authors'
         models for Caffe.
+
+    Notes
+    -----
+    The paper gives no initial values. These are He's, but for the last layer's: small weights and
+    biases of 1, with which every class starts on the rising side of its rectifier. With He's there
+    too, 4 to 10 of 10 classes had a score of 0 for every image after 4 epochs of the demo's digits,
+    which no gradient changes.
 
     Examples
     --------
@@ -78,6 +84,15 @@ def nin(
             "pool3": nn.MaxPool2d(3, 2, ceil_mode=True), "drop3": make.dropout(dropout),
             **mlpconv(4, 384, 1024, 1024, num_classes or 1000, kernel_size=3, padding=1),
         }  # fmt: skip
+    last = layers[f"cccp{3 if variant == 'cifar' else 4}_2"]
+
+    def draw(layer: Layer, rng: np.random.Generator) -> None:
+        if layer is not last:
+            return he_normal(layer, rng)
+        assert layer.bias is not None
+        layer.bias.data[...] = 1
+        return normal(0.01)(layer, rng)
+
     layers["avgpool"] = nn.AdaptiveAvgPool2d(1)
     layers["flatten"] = nn.Flatten()
-    return make.drawn(nn.Sequential(layers), he_normal, he_normal)
+    return make.drawn(nn.Sequential(layers), draw, draw)
