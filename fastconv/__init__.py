@@ -2,7 +2,8 @@
 
 ``import fastconv as fc`` has every layer (``fc.Conv2d``) and function (``fc.conv2d``);
 ``fastconv.nn``, ``fastconv.functional``, ``fastconv.optim`` and ``fastconv.reference`` hold them
-by kind; ``fastconv.signal`` has SciPy's filters of images.
+by kind; ``fastconv.models`` has the networks of the literature, ``fastconv.signal`` SciPy's filters
+of images.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -31,7 +32,7 @@ from .random import manual_seed  # noqa: E402
 from .serialization import load, save  # noqa: E402
 
 if TYPE_CHECKING:
-    from . import reference, signal
+    from . import models, reference, signal
     from ._explain import explain
 
 __all__ = [
@@ -45,6 +46,7 @@ __all__ = [
     "get_pkgconfig_dir",
     "load",
     "manual_seed",
+    "models",
     "nn",
     "optim",
     "reference",
@@ -59,7 +61,12 @@ __all__ = [
 
 
 # Imported when they are asked for, since who deploys does not need them: the module of each name.
-_ON_DEMAND = {"explain": "._explain", "reference": ".reference", "signal": ".signal"}
+_ON_DEMAND = {
+    "explain": "._explain",
+    "models": ".models",
+    "reference": ".reference",
+    "signal": ".signal",
+}
 
 
 def __getattr__(name: str) -> Any:

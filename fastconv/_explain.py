@@ -167,7 +167,7 @@ def _explain_layer(
             call, input, layer.weight, None, layer.stride, layer.padding, layer.output_padding,
             layer.groups, layer.dilation, output_size=args[0] if args else None,
         )  # fmt: skip
-    elif isinstance(layer, _ConvNd):
+    elif isinstance(layer, _ConvNd) and getattr(layer, "connections", None) is None:
         padded, padding = layer._padded(input)
         call = getattr(F, f"conv{layer.dims}d")
         window = (layer.stride, padding, layer.dilation, layer.groups)
@@ -177,6 +177,8 @@ def _explain_layer(
     else:
         weights = sum(parameter.data.nbytes for parameter in layer.parameters())
         flop = 2.0 * output.size * layer.in_features if isinstance(layer, Linear) else 0.0
+        if isinstance(layer, _ConvNd):  # a table of connections: each kernel over its map's pixels
+            flop = 2.0 * output.size / layer.out_channels * layer.weight.size
         return Explanation(
             name, input.shape, output.shape, algorithm="NumPy", blocking="", isa="NumPy's",
             threads=1, tasks=1, workspace_bytes=0, weight_bytes=0, flop=flop,

@@ -21,6 +21,7 @@ from .adaptive import (
     AdaptiveMaxPool3d,
 )
 from .branches import Concat, Residual
+from .composite import Composite
 from .containers import Sequential
 from .conv import Conv1d, Conv2d, Conv3d
 from .conv_transpose import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
@@ -50,6 +51,7 @@ __all__ = [
     "BatchNorm1d",
     "BatchNorm2d",
     "BatchNorm3d",
+    "Composite",
     "Concat",
     "Conv1d",
     "Conv2d",

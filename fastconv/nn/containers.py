@@ -118,8 +118,13 @@ class Sequential(_Listed):
         """The gradient of the first module's input; None where `needs_input` is False.
 
         In training nobody reads it, and of a first convolution it costs as much as the forward.
+        Nor then is anything computed below the first module that learns: the body of a network
+        whose head alone does (``body.requires_grad_(False)``) has no backward.
         """
         modules = list(self.children())
+        if not needs_input:
+            while modules and not _learns(modules[0]):
+                modules.pop(0)
         while modules[not needs_input :]:
             grad_output = modules.pop().backward(grad_output)
         if modules:
@@ -128,3 +133,7 @@ class Sequential(_Listed):
 
     def _learn(self, grad_output: Any) -> None:
         self.backward(grad_output, needs_input=False)
+
+
+def _learns(module: Module) -> bool:
+    return any(parameter.requires_grad for parameter in module.parameters())

@@ -179,7 +179,10 @@ class Module:
         own, name = self.state_dict(), type(self).__name__
         if any(module._frozen for module in self.modules()):
             raise ValueError(f"{name}: load_state_dict into a frozen module (train() thaws it)")
-        missing = [key for key in own if key not in state]
+        counted = (
+            ".num_batches_tracked"  # files older than it do not have it; it stays, as in torch
+        )
+        missing = [key for key in own if key not in state and not f".{key}".endswith(counted)]
         unknown = [key for key in state if key not in own]
         if strict and (missing or unknown):
             parts = [
