@@ -184,6 +184,11 @@ class OuterMethod {
           const std::int64_t first = tiles.begin(t) * taps + tap;
           Index offset[kMaxOuterRows];
           for (std::int64_t i = 0; i < tiles.size(t); ++i) offset[i] = offset_of(first + i * taps);
+          // Of a single tap each tile's input is new (480 channels of 14 x 14, batch 32: 6.5 to 5.8
+          // ms); what several taps share costs more to ask for than it takes.
+          const std::int64_t next = first + tiles.size(t) * taps;
+          const bool ahead = layout_.offset.size() == 1 && next < unit.columns;
+          args.ahead = ahead ? offset_of(next) - offset[0] : 0;
           args.offset = offset, args.sum = sum + first * wide + channel;
           kernels_.outer[tiles.size(t)][channels.size(v)](args);
         }

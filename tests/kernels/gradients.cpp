@@ -70,7 +70,7 @@ void test_outer(const Kernels<T>& kernels, int m, int v, bool accumulate) {
                                             column * grad_stride + c]);
       sum.expect(at, value);
     }
-  kernels.outer[m][v]({strip.data(), offset.data(), images, image_step, rows, columns, pitch,
+  kernels.outer[m][v]({strip.data(), offset.data(), images, image_step, rows, columns, pitch, draw(0, 99),
                        grad.data(), grad_image, grad_row, grad_stride, sum.data(), sum_stride,
                        accumulate});
   sum.check();
