@@ -227,7 +227,7 @@ def _mask(function: str, shape: tuple[int, ...], p: float, seed: int | None, mas
 
 def _scaled(x: Array, p: float, keep: Array) -> Array:
     with ieee():
-        y = np.multiply(x, keep.reshape(*keep.shape, *(1,) * (x.ndim - keep.ndim)),
+        y = np.multiply(x, keep.reshape(keep.shape + (1,) * (x.ndim - keep.ndim)),
                         out=np.empty_like(x))  # fmt: skip
         y *= 1 / (1 - p) if p < 1 else 0
     return y
@@ -238,8 +238,7 @@ def _draw(function: str, shape: tuple[int, ...], p: float, seed: int | None) -> 
     if number < 0:
         raise ValueError(f"{function}: seed is {number} (wanted 0 or more)")
     generator = np.random.Generator(np.random.SFC64(number))
-    keep: Array = generator.random(shape, dtype=np.float32) >= p
-    return keep
+    return np.asarray(generator.random(shape, dtype=np.float32) >= p)
 
 
 def _check_p(function: str, p: float) -> None:
