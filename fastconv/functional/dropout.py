@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import random
-from ._coerce import Array, as_array, as_int, float_arrays
+from ._coerce import Array, as_array, as_float, as_int, float_arrays
 from ._numeric import ieee, same_shape
 
 __all__ = [
@@ -242,5 +242,5 @@ def _draw(function: str, shape: tuple[int, ...], p: float, seed: int | None) -> 
 
 
 def _check_p(function: str, p: float) -> None:
-    if not 0 <= p <= 1:
+    if not 0 <= as_float(function, "p", p) <= 1:
         raise ValueError(f"{function}: p is {p} (wanted 0 to 1)")
