@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from hypothesis import given
-from oracle.activations import activated, drawn_activation
-from oracle.checks import derived, epsilon, multilinear, slope_is, torch
-from oracle.draws import DRAWN, Problem, examples, pairs_are_seen, settled, sizes_for
+from oracle.both_ways import agrees
+from oracle.checks import derived, torch
+from oracle.draws import DRAWN, examples, pairs_are_seen, settled, sizes_for
 
 import fastconv as fc
 from fastconv import reference
@@ -62,50 +62,7 @@ def problem(p, dims):
 @examples(60)
 @given(data=DRAWN)
 def test_conv(dims, data):
-    p = Problem(data)
-    activation = drawn_activation(p)
-    form, x, w, b, window = problem(p, dims)
-    wanted = oracle(dims, *window)
-    p.option("algorithm", "auto", lambda: p.choice(("direct", "im2col", "tiled")))
-    (plain,) = wanted(x, w, None, None)
-    residual = p.values(plain.shape) if p.chance() else None
-    if residual is not None:
-        p.keywords["residual"] = p.laid(form.put(residual))
-    arrays = [p.laid(form.put(x)), p.laid(w), None if b is None else p.laid(b)]
-    p.noted(f"conv{dims}d", *(["bias"] if b is not None else []))
-    forward, backward = (getattr(fc, f"conv{dims}d{end}") for end in ("", "_backward"))
-
-    y = forward(*arrays, **p.keywords, **p.out(form.put(plain).shape))
-    if activation is None:
-        multilinear(p, wanted, [form.get(y)], (x, w, b, residual))
-    else:
-        slack = activated(p, activation, wanted, form.get(y), (x, w, b, residual))
-
-    gy = p.values(plain.shape)
-    needs = p.option("needs", (True,) * 3, lambda: [p.chance() for _ in range(3)])
-    if activation is not None and p.chance():
-        p.keywords["output"] = p.laid(y)
-    got = list(backward(p.laid(form.put(gy)), *arrays, **p.keywords))
-    kept = [*needs, True]
-    got[0] = None if got[0] is None else form.get(got[0])
-    if residual is not None:
-        got[3] = form.get(got[3])
-
-    def gradients(x, w, b, residual, gy):
-        found = wanted(x, w, b, residual, gy)[1 : 4 + (residual is not None)]
-        return [g if need else None for g, need in zip(found, kept)]
-
-    if activation is not None:
-        others = (x, w, b, residual)
-        inner = activation.gradient(gy, wanted(*others)[0])
-        multilinear(p, gradients, got, (*others, inner), slack, (*others, gy))
-        return
-    multilinear(p, gradients, got, (x, w, b, residual, gy))
-    if p.dtype == np.float64:
-        for name in ("residual", "needs", "layout"):
-            p.keywords.pop(name, None)
-        slope_is(lambda *a: forward(*a, **p.keywords), [x, w, b], got[:3], gy, 1.0,
-                 64 * epsilon(float), p.rng)  # fmt: skip
+    agrees(f"conv{dims}d", dims, data, problem, oracle)
 
 
 def test_all_pairs_of_arguments_were_drawn():
