@@ -315,3 +315,30 @@ def test_torch_tensors_are_read_and_gradients_refused():
     assert np.array_equal(fc.conv2d(torch.from_numpy(X), torch.from_numpy(W)), fc.conv2d(X, W))
     with pytest.raises(TypeError, match=r"requires a gradient .*input\.detach\(\)"):
         fc.conv2d(torch.from_numpy(X).requires_grad_(), W)
+
+
+SEQUENCE = np.arange(5)
+
+
+@pytest.mark.parametrize(
+    ("error", "message", "call"),
+    [
+        (TypeError, "local_response_norm: alpha is 'a' of type str", lambda: fc.local_response_norm(X, 3, "a")),
+        (TypeError, "batch_norm: momentum is None", lambda: fc.batch_norm(X, None, None, training=True, momentum=None)),
+        (ValueError, "batch_norm_backward: needs is (True,) (wanted five bools)", lambda: fc.batch_norm_backward(X, X, None, None, training=True, needs=(True,))),
+        (ValueError, "linear_backward: needs is 3 (wanted three bools)", lambda: fc.linear_backward(X, X, np.eye(9, dtype="f"), needs=3)),
+        (TypeError, "leaky_relu: negative_slope is '1'", lambda: fc.leaky_relu(X, "1")),
+        (ValueError, "cross_entropy: reduction is array", lambda: fc.cross_entropy(X, X, reduction=SEQUENCE)),
+        (TypeError, "cross_entropy: label_smoothing is (1,)", lambda: fc.cross_entropy(X, X, label_smoothing=(1,))),
+        (TypeError, "dropout: p is 'a'", lambda: fc.dropout(X, "a")),
+        (TypeError, "max_unpool2d: output_size is 1.5", lambda: fc.max_unpool2d(X, X.astype(int), 2, output_size=1.5)),
+        (TypeError, "lp_pool2d: norm_type is True", lambda: fc.lp_pool2d(X, True, 2)),
+        (TypeError, "pad: pad is 1 (wanted a sequence of ints)", lambda: fc.pad(X, 1)),
+        (TypeError, "pad: value is 'a'", lambda: fc.pad(X, (1, 1), value="a")),
+        (ValueError, "pad: pad is (4611686018427387904, 4611686018427387904)", lambda: fc.pad(X, (BIG, BIG))),
+        (TypeError, "conv2d: activation's slope is 'a'", lambda: fc.conv2d(X, W, activation=("leaky_relu", "a"))),
+    ],
+)  # fmt: skip
+def test_settings_of_other_kinds_are_refused(error, message, call):
+    with pytest.raises(error, match=re.escape(message)):
+        call()

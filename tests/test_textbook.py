@@ -138,6 +138,31 @@ def test_an_unconnected_map_is_not_read(rng):
     np.testing.assert_array_equal(np.isnan(y[0, :, 0, 0]), C3[:, 0])
 
 
+@pytest.mark.parametrize("rare", [np.nan, np.inf])
+@pytest.mark.parametrize("batched", [True, False])
+def test_rare_numbers_stay_in_connected_maps_and_their_image(rng, rare, batched):
+    """Whichever way it is computed; and other images keep their bits."""
+    layer = nn.Conv2d(6, 16, 3, connections=C3)
+    x = rng.standard_normal((3, 6, 5, 6)).astype(np.float32)
+    gy = rng.standard_normal((3, 16, 3, 4)).astype(np.float32)
+    if not batched:
+        x, gy = x[1], gy[1]
+    y = layer(x)
+    gx = layer.backward(gy)
+    image = 1 if batched else ...
+    x[image][0], gy[image][2] = rare, rare
+    rare_y = layer(x)
+    rare_gx = layer.backward(gy)
+    spoilt = ~np.isfinite(rare_y[image]).all((-2, -1))
+    np.testing.assert_array_equal(spoilt, C3[:, 0])
+    np.testing.assert_array_equal(~np.isfinite(rare_gx[image]).all((-2, -1)), C3[2])
+    np.testing.assert_allclose(rare_y[image][~spoilt], y[image][~spoilt], rtol=1e-5, atol=1e-6)
+    if batched:
+        for other in (0, 2):
+            assert np.array_equal(rare_y[other], y[other])
+            assert np.array_equal(rare_gx[other], gx[other])
+
+
 def test_a_table_may_be_a_list_and_repeats_with_its_seed():
     first, again = (nn.Conv2d(2, 3, 2, connections=[[1, 0], [1, 1], [0, 1]], rng=5) for _ in "ab")
     np.testing.assert_array_equal(first.weight, again.weight)

@@ -19,6 +19,7 @@ Padding = int | str | Sequence[int | Sequence[int]]
 
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 _INT64_MAX = 2**63 - 1
+_COUNTS = {2: "two", 3: "three", 4: "four", 5: "five"}
 
 
 def as_array(function: str, name: str, value: Any) -> Array:
@@ -86,6 +87,27 @@ def as_int(function: str, name: str, value: SupportsIndex) -> int:
     return number
 
 
+def as_float(function: str, name: str, value: Any) -> float:
+    """`value` as a float."""
+    if type(value) is float:
+        return value
+    try:
+        if not isinstance(value, (bool, np.bool_, str, bytes)):
+            return float(value)
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise TypeError(
+        f"{function}: {name} is {value!r} of type {_type_name(value)} (wanted a number)"
+    )
+
+
+def as_flags(function: str, needs: Any, count: int) -> tuple[bool, ...]:
+    """`needs` as so many bools."""
+    if is_sequence(needs) and len(needs) == count:
+        return tuple(bool(need) for need in needs)
+    raise ValueError(f"{function}: needs is {needs!r} (wanted {_COUNTS[count]} bools)")
+
+
 def is_tuple_of_ints(value: Any, dims: int) -> TypeGuard[tuple[int, ...]]:
     """Whether `value` is what `as_tuple` returns, for 1 to 3 dimensions."""
     if type(value) is not tuple or len(value) != dims:
@@ -97,7 +119,7 @@ def as_tuple(function: str, name: str, value: Ints, dims: int) -> tuple[int, ...
     """One int a dimension, from one int or from a sequence of `dims` ints."""
     if is_tuple_of_ints(value, dims):
         return value
-    if not _is_sequence(value):
+    if not is_sequence(value):
         return (as_int(function, name, cast(int, value)),) * dims
     numbers = tuple(as_int(function, name, item) for item in value)
     if len(numbers) == 1:
@@ -126,10 +148,10 @@ def as_padding(function: str, value: Padding, dims: int) -> str | tuple[tuple[in
     """A named padding as it is; otherwise one (before, after) pair a dimension."""
     if isinstance(value, str):
         return value
-    if _is_sequence(value):
+    if is_sequence(value):
         pairs: list[tuple[int, int]] = []
         for item in value:
-            if _is_sequence(item):
+            if is_sequence(item):
                 before, after = as_tuple(function, "padding", item, 2)
             else:
                 before = after = as_int(function, "padding", cast(int, item))
@@ -146,7 +168,7 @@ def as_padding(function: str, value: Padding, dims: int) -> str | tuple[tuple[in
     return ((both, both),) * dims
 
 
-def _is_sequence(value: Any) -> TypeGuard[Sequence[Any]]:
+def is_sequence(value: Any) -> TypeGuard[Sequence[Any]]:
     """Whether `value` holds several numbers, and is not one number as an array."""
     if isinstance(value, np.ndarray):
         return value.ndim > 0

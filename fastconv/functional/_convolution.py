@@ -14,6 +14,8 @@ from ._coerce import (
     Ints,
     Padding,
     as_array,
+    as_flags,
+    as_float,
     as_int,
     as_ints,
     as_pads,
@@ -94,12 +96,7 @@ def as_activation(function: str, activation: Activation) -> tuple[int, float]:
             f"{function}: activation is {activation!r} "
             f"(wanted None, one of {wanted}, or ('leaky_relu', slope))"
         )
-    try:
-        return number, float(slope)
-    except (TypeError, ValueError):
-        raise TypeError(
-            f"{function}: activation is {activation!r} (wanted a number as the slope)"
-        ) from None
+    return number, as_float(function, "activation's slope", slope)
 
 
 def backward(
@@ -147,12 +144,9 @@ def backward(
 
 def as_needs(function: str, needs: Sequence[bool], residual: Any) -> tuple[bool, bool, bool, bool]:
     """Four bools: of input, weight, bias and residual; the last may be left out."""
-    count = len(needs) if isinstance(needs, Sized) and np.ndim(needs) == 1 else 0
-    if count == 3 or (count == 4 and residual is not None):
-        flags = [bool(need) for need in needs] + [residual is not None]
-        return flags[0], flags[1], flags[2], flags[3]
-    wanted = "three bools" if residual is None else "three or four bools"
-    raise ValueError(f"{function}: needs is {needs!r} (wanted {wanted})")
+    four = residual is not None and isinstance(needs, Sized) and len(needs) == 4
+    flags = (*as_flags(function, needs, 4 if four else 3), residual is not None)
+    return flags[0], flags[1], flags[2], flags[3]
 
 
 def gradient_of_sum(

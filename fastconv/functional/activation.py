@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .. import _core
-from ._coerce import Array, as_array
+from ._coerce import Array, as_array, as_float
 
 __all__ = [
     "hard_swish",
@@ -64,12 +64,17 @@ def relu6_backward(grad_output: Any, input: Any) -> Array:
 
 def leaky_relu(input: Any, negative_slope: float = 0.01) -> Array:
     """x where x > 0, else negative_slope * x (Maas et al. 2013)."""
-    return _forward("leaky_relu", input, negative_slope)
+    return _forward("leaky_relu", input, as_float("leaky_relu", "negative_slope", negative_slope))
 
 
 def leaky_relu_backward(grad_output: Any, input: Any, negative_slope: float = 0.01) -> Array:
     """Gradient of `leaky_relu`: `grad_output` where x > 0, else negative_slope * `grad_output`."""
-    return _backward("leaky_relu", grad_output, input, negative_slope)
+    return _backward(
+        "leaky_relu",
+        grad_output,
+        input,
+        as_float("leaky_relu_backward", "negative_slope", negative_slope),
+    )
 
 
 def sigmoid(input: Any) -> Array:

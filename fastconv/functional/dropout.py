@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import random
-from ._coerce import Array, as_array, as_int, float_arrays
+from ._coerce import Array, as_array, as_float, as_int, float_arrays
 from ._numeric import ieee, same_shape
 
 __all__ = [
@@ -227,7 +227,7 @@ def _mask(function: str, shape: tuple[int, ...], p: float, seed: int | None, mas
 
 def _scaled(x: Array, p: float, keep: Array) -> Array:
     with ieee():
-        y = np.multiply(x, keep.reshape(*keep.shape, *(1,) * (x.ndim - keep.ndim)),
+        y = np.multiply(x, keep.reshape(keep.shape + (1,) * (x.ndim - keep.ndim)),
                         out=np.empty_like(x))  # fmt: skip
         y *= 1 / (1 - p) if p < 1 else 0
     return y
@@ -238,10 +238,9 @@ def _draw(function: str, shape: tuple[int, ...], p: float, seed: int | None) -> 
     if number < 0:
         raise ValueError(f"{function}: seed is {number} (wanted 0 or more)")
     generator = np.random.Generator(np.random.SFC64(number))
-    keep: Array = generator.random(shape, dtype=np.float32) >= p
-    return keep
+    return np.asarray(generator.random(shape, dtype=np.float32) >= p)
 
 
 def _check_p(function: str, p: float) -> None:
-    if not 0 <= p <= 1:
+    if not 0 <= as_float(function, "p", p) <= 1:
         raise ValueError(f"{function}: p is {p} (wanted 0 to 1)")

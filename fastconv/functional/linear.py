@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import _core
-from ._coerce import Array, as_array, float_arrays
+from ._coerce import Array, as_array, as_flags, float_arrays
 from ._numeric import ieee
 
 __all__ = ["linear", "linear_backward"]
@@ -82,11 +82,12 @@ def linear_backward(
     x2, w2 = _matrices(x, w)
     g2 = g.reshape(len(x2), len(w2))
     grad_input = grad_weight = grad_bias = None
-    if needs[0]:
+    flags = as_flags("linear_backward", needs, 3)
+    if flags[0]:
         grad_input = _core.product("linear_backward", g2, w2.T, None).reshape(x.shape)
-    if needs[1]:
+    if flags[1]:
         grad_weight = _core.product("linear_backward", g2.T, x2.T, None).reshape(w.shape)
-    if b is not None and needs[2]:
+    if b is not None and flags[2]:
         with ieee():
             grad_bias = np.add.reduce(g2, axis=0).reshape(b.shape)
     return grad_input, grad_weight, grad_bias

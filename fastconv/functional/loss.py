@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .. import _core
-from ._coerce import Array, as_array, as_int, float_arrays
+from ._coerce import Array, as_array, as_flags, as_float, as_int, float_arrays
 from ._numeric import gradient_arrays, ieee
 
 __all__ = ["cross_entropy", "cross_entropy_backward", "mse_loss", "mse_loss_backward"]
@@ -88,7 +88,7 @@ def cross_entropy_backward(
     if isinstance(grad_output, (int, float)):
         grad_output = np.array(grad_output, operands[0].dtype)
     grad = as_array(name, "grad_output", grad_output)
-    return _core.cross_entropy_backward(name, grad, *operands, bool(needs[0]), bool(needs[1]))
+    return _core.cross_entropy_backward(name, grad, *operands, *as_flags(name, needs, 3)[:2])
 
 
 def mse_loss(input: Any, target: Any, reduction: str = "mean") -> Array:
@@ -121,7 +121,8 @@ def mse_loss_backward(
     with ieee():
         gx = np.asarray(x - t)
         gx *= g * x.dtype.type(2 / max(x.size, 1) if reduction == "mean" else 2)
-    return gx if needs[0] else None, -gx if needs[1] else None
+    flags = as_flags("mse_loss_backward", needs, 2)
+    return gx if flags[0] else None, -gx if flags[1] else None
 
 
 def _operands(
@@ -141,7 +142,7 @@ def _operands(
         None if weight is None else as_array(function, "weight", weight),
         as_int(function, "ignore_index", ignore_index),
         REDUCTIONS.index(reduction),
-        float(label_smoothing),
+        as_float(function, "label_smoothing", label_smoothing),
     )
 
 
@@ -155,7 +156,7 @@ def _loss_gradient(function: str, grad_output: Any, x: Array, shape: tuple[int, 
 
 
 def _check_reduction(function: str, reduction: str) -> None:
-    if reduction not in REDUCTIONS:
+    if not isinstance(reduction, str) or reduction not in REDUCTIONS:
         raise ValueError(
             f"{function}: reduction is {reduction!r} (wanted one of {', '.join(REDUCTIONS)})"
         )

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from .. import _core
-from ._coerce import Array, Ints, Padding, as_array
+from ._coerce import Array, Ints, Padding, as_array, as_float
 from .pooling import window_of
 
 
@@ -62,7 +60,7 @@ def lp_pool2d(
     last, window = window_of(function, 2, kernel_size, stride, padding, dilation, layout)
     return _core.lp_pool_forward(
         function, 2, last, as_array(function, "input", input),
-        _norm(function, norm_type), *window, bool(ceil_mode), out,
+        as_float(function, "norm_type", norm_type), *window, bool(ceil_mode), out,
     )  # fmt: skip
 
 
@@ -100,7 +98,7 @@ def lp_pool2d_backward(
     return _core.lp_pool_backward(
         function, 2, last, as_array(function, "grad_output", grad_output),
         as_array(function, "input", input),
-        _norm(function, norm_type), *window, bool(ceil_mode),
+        as_float(function, "norm_type", norm_type), *window, bool(ceil_mode),
     )  # fmt: skip
 
 
@@ -128,7 +126,7 @@ def lp_pool1d(
     last, window = window_of(function, 1, kernel_size, stride, padding, dilation, layout)
     return _core.lp_pool_forward(
         function, 1, last, as_array(function, "input", input),
-        _norm(function, norm_type), *window, bool(ceil_mode), out,
+        as_float(function, "norm_type", norm_type), *window, bool(ceil_mode), out,
     )  # fmt: skip
 
 
@@ -150,7 +148,7 @@ def lp_pool1d_backward(
     return _core.lp_pool_backward(
         function, 1, last, as_array(function, "grad_output", grad_output),
         as_array(function, "input", input),
-        _norm(function, norm_type), *window, bool(ceil_mode),
+        as_float(function, "norm_type", norm_type), *window, bool(ceil_mode),
     )  # fmt: skip
 
 
@@ -178,7 +176,7 @@ def lp_pool3d(
     last, window = window_of(function, 3, kernel_size, stride, padding, dilation, layout)
     return _core.lp_pool_forward(
         function, 3, last, as_array(function, "input", input),
-        _norm(function, norm_type), *window, bool(ceil_mode), out,
+        as_float(function, "norm_type", norm_type), *window, bool(ceil_mode), out,
     )  # fmt: skip
 
 
@@ -200,17 +198,5 @@ def lp_pool3d_backward(
     return _core.lp_pool_backward(
         function, 3, last, as_array(function, "grad_output", grad_output),
         as_array(function, "input", input),
-        _norm(function, norm_type), *window, bool(ceil_mode),
+        as_float(function, "norm_type", norm_type), *window, bool(ceil_mode),
     )  # fmt: skip
-
-
-def _norm(function: str, value: float) -> float:
-    """`norm_type` as a float."""
-    if isinstance(value, (bool, np.bool_, str)):
-        raise TypeError(f"{function}: norm_type is {value!r} (wanted a number)")
-    try:
-        return float(value)
-    except TypeError:
-        raise TypeError(
-            f"{function}: norm_type is {value!r} of type {type(value).__name__} (wanted a number)"
-        ) from None

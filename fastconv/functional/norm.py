@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import _core
-from ._coerce import Array, as_array, as_int
+from ._coerce import Array, as_array, as_flags, as_float, as_int
 
 __all__ = [
     "batch_norm",
@@ -90,6 +90,7 @@ def batch_norm_backward(
     and variance in float64, computed again where they are not given; nothing is moved.
     """
     name = "batch_norm_backward"
+    flags = as_flags(name, needs, 5)
     if training and statistics is None:
         _, *computed = normalised(name, input, None, None, None, None, True, momentum, eps)
         statistics = computed[0], computed[1]
@@ -99,8 +100,9 @@ def batch_norm_backward(
     grad_input, grad_weight, grad_bias = _core.batch_norm_backward(
         name, as_array(name, "grad_output", grad_output), x,
         _optional(name, "running_mean", running_mean), _optional(name, "running_var", running_var),
-        _optional(name, "weight", weight), bool(training), float(eps), mean, variance,
-        bool(needs[0]), weight is not None and bool(needs[3]), bias is not None and bool(needs[4]),
+        _optional(name, "weight", weight), bool(training), as_float(name, "eps", eps),
+        mean, variance, flags[0], weight is not None and flags[3],
+        bias is not None and flags[4],
     )  # fmt: skip
     return grad_input, None, None, grad_weight, grad_bias
 
@@ -177,7 +179,8 @@ def normalised(
     return _core.batch_norm(
         function, x, _optional(function, "running_mean", running_mean),
         _optional(function, "running_var", running_var), _optional(function, "weight", weight),
-        _optional(function, "bias", bias), bool(training), float(momentum), float(eps),
+        _optional(function, "bias", bias), bool(training), as_float(function, "momentum", momentum),
+        as_float(function, "eps", eps),
     )  # fmt: skip
 
 
@@ -192,7 +195,13 @@ def _response(
     function: str, input: Any, size: int, alpha: float, beta: float, k: float
 ) -> tuple[Array, int, float, float, float]:
     x = _channels(function, input, least=3)
-    return x, as_int(function, "size", size), float(alpha), float(beta), float(k)
+    return (
+        x,
+        as_int(function, "size", size),
+        as_float(function, "alpha", alpha),
+        as_float(function, "beta", beta),
+        as_float(function, "k", k),
+    )
 
 
 def _channels(function: str, input: Any, least: int = 2) -> Array:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from ._coerce import Array, as_int, float_arrays
+from ._coerce import Array, as_float, as_int, float_arrays, is_sequence
 
 __all__ = ["pad", "pad_backward"]
 
+_MOST = 2**46
 MODES = ("constant", "reflect", "replicate", "circular")
 
 
@@ -135,14 +137,18 @@ def _pairs(
     function: str, shape: tuple[int, ...], pad: Sequence[int], mode: str, value: float | None
 ) -> list[tuple[int, int]]:
     """One checked (before, after) pair for every dimension of `shape`."""
+    if not is_sequence(pad):
+        raise TypeError(f"{function}: pad is {pad!r} (wanted a sequence of ints)")
     flat = [as_int(function, "pad", item) for item in pad]
     if len(flat) % 2 or len(flat) > 2 * len(shape):
         raise ValueError(
             f"{function}: pad is {tuple(flat)}, input has {len(shape)} dimensions "
             f"(wanted (before, after) for at most so many)"
         )
-    if mode not in MODES:
+    if not isinstance(mode, str) or mode not in MODES:
         raise ValueError(f"{function}: mode is {mode!r} (wanted one of {', '.join(MODES)})")
+    if value is not None:
+        as_float(function, "value", value)
     if value is not None and mode != "constant":
         raise ValueError(f"{function}: value is {value} with mode {mode!r} (wanted no value)")
     pairs = [(0, 0)] * (len(shape) - len(flat) // 2)
@@ -159,4 +165,9 @@ def _pairs(
                 f"{function}: pad is {pair} for dimension {axis} of size {size} "
                 "(wanted a size of 0 or more to be left)"
             )
+    if math.prod(_padded_shape(shape, pairs)) > _MOST:
+        raise ValueError(
+            f"{function}: pad is {tuple(flat)}, input has shape {shape} "
+            "(wanted at most 2**46 elements)"
+        )
     return pairs

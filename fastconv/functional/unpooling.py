@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from typing import Any
+
+import numpy as np
 
 from .. import _core
 from ._coerce import Array, Ints, Padding, as_array, as_tuple
@@ -206,6 +209,6 @@ def _output_size(function: str, size: Ints | None, dims: int, last: bool) -> Int
     """What the compiled module reads as an output's size; of a whole shape its spatial part."""
     if size is None or type(size) is int:
         return size
-    if not isinstance(size, int) and getattr(size, "ndim", 1) > 0 and len(size) == dims + 2:
+    if isinstance(size, Sized) and np.ndim(size) == 1 and len(size) == dims + 2:
         size = size[1:-1] if last else size[2:]
     return as_tuple(function, "output_size", size, dims)

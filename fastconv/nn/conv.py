@@ -113,9 +113,7 @@ class Conv2d(_ConvNd):
         """The weights in torch's shape; zeros where a table connects nothing."""
         if self.connections is None:
             return np.array(self.weight.data)
-        dense: Array = np.zeros((*self.connections.shape, *self.kernel_size), self.weight.dtype)
-        dense[self.connections] = self.weight.data
-        return dense
+        return connected.dense(self.connections, self.weight.data)
 
     @property
     def _packed_forward(self) -> bool:
@@ -125,7 +123,7 @@ class Conv2d(_ConvNd):
         if self.connections is None:
             return super()._convolve(padded, padding)
         arrays, settings = self._connected(padded, padding)
-        return connected.forward(self._blocks, *arrays, settings)
+        return connected.forward(self.connections, self._blocks, *arrays, settings)
 
     def _differentiate(
         self, grad_output: Any, padded: Any, padding: Any, needs: tuple[bool, ...]
@@ -139,7 +137,7 @@ class Conv2d(_ConvNd):
                 f"Conv2d: grad_output has shape {grad.shape} "
                 f"(wanted {arrays[0].ndim} dimensions and {self.out_channels} channels)"
             )
-        return connected.backward(self._blocks, grad, *arrays, settings, needs)
+        return connected.backward(self.connections, self._blocks, grad, *arrays, settings, needs)
 
     def _connected(self, padded: Any, padding: Any) -> tuple[tuple[Any, Any, Any], Any]:
         x = as_array("Conv2d", "input", padded)

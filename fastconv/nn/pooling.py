@@ -158,7 +158,7 @@ class AvgPool1d(AvgPool2d):
 
     >>> import fastconv.nn as nn
     >>> nn.AvgPool1d(2)
-    AvgPool1d(kernel_size=2, stride=2, padding=0)
+    AvgPool1d(kernel_size=(2,), stride=(2,), padding=(0,))
     """
 
     function = "avg_pool1d"
@@ -173,3 +173,10 @@ class AvgPool1d(AvgPool2d):
         count_include_pad: bool = True,
     ) -> None:
         super().__init__(kernel_size, stride, padding, ceil_mode, count_include_pad)
+
+    def extra_repr(self) -> str:
+        """Torch's words, which has tuples here."""
+        sizes = {name: getattr(self, name) for name in ("kernel_size", "stride", "padding")}
+        return ", ".join(
+            f"{name}={(size,) if isinstance(size, int) else size}" for name, size in sizes.items()
+        )

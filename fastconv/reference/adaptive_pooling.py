@@ -177,7 +177,8 @@ def _max_forward(
     indices = np.empty(result.shape, np.int64)
     plane = np.arange(prod(size)).reshape(size)
     for place, window in _windows(size, result.shape[2:]):
-        elements = image[window].reshape(*image.shape[:2], -1)
+        elements = image[window]
+        elements = elements.reshape(*image.shape[:2], prod(elements.shape[2:]))
         nan = np.isnan(elements)
         last_nan = elements.shape[2] - 1 - nan[..., ::-1].argmax(2)
         found = np.where(nan.any(2), last_nan, elements.argmax(2))

@@ -21,6 +21,7 @@ void with_power(double p, const Use& use) {
   if (p == 2) return use([](T x) { return x * x; }, kProductCost);
   if (p == 3) return use([](T x) { return x * x * x; }, kProductCost);
   if (p == 0.5) return use([](T x) { return std::sqrt(x); }, kProductCost);
+  if (p == 1.5) return use([](T x) { return x * std::sqrt(x); }, kProductCost);
   if (p == -0.5) return use([](T x) { return T{1} / std::sqrt(x); }, kProductCost);
   const T power = static_cast<T>(p);
   use([power](T x) { return std::pow(x, power); }, kPowerCost);

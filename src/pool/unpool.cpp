@@ -20,6 +20,13 @@ std::optional<std::int64_t> for_indices(const UnpoolShape& shape, const std::int
   const bool last = shape.c > 1 && from.channel == 1 && to.channel == 1 && at.channel == 1;
   const bool flat = (out[1] == 1 || to.axis[1] == out[2] * to.axis[2]) &&
                     (out[0] == 1 || to.axis[0] == out[1] * out[2] * to.axis[2]);
+  // Where rows follow each other without gaps, a plane is one row.
+  const bool joined = (in[1] == 1 || (from.axis[1] == in[2] * from.axis[2] &&
+                                      at.axis[1] == in[2] * at.axis[2])) &&
+                      (in[0] == 1 || (from.axis[0] == in[1] * in[2] * from.axis[2] &&
+                                      at.axis[0] == in[1] * in[2] * at.axis[2]));
+  const std::int64_t size[3] = {joined ? 1 : in[0], joined ? 1 : in[1],
+                                joined ? shape.inputs() : in[2]};
   const Split chunks(shape.c, last ? kChannels : 1);
   const std::int64_t tasks = shape.n * chunks.parts;
   const double work = kElementCost * static_cast<double>(shape.n * shape.c) *
@@ -34,15 +41,15 @@ std::optional<std::int64_t> for_indices(const UnpoolShape& shape, const std::int
     const std::int64_t plane = start(to);
     const auto row = [&](auto group, auto step, auto index_step, std::int64_t element,
                          const std::int64_t* index, const auto& place) {
-      for (std::int64_t x = 0; x < in[2]; ++x, element += step, index += index_step)
+      for (std::int64_t x = 0; x < size[2]; ++x, element += step, index += index_step)
         for (std::int64_t k = 0; k < group; ++k) {
           if (static_cast<std::uint64_t>(index[k]) >= plane_size) return wrong = index[k], false;
           each(element + k, plane + k + place(index[k]));
         }
       return true;
     };
-    for (std::int64_t z = 0; z < in[0]; ++z)
-      for (std::int64_t y = 0; y < in[1]; ++y) {
+    for (std::int64_t z = 0; z < size[0]; ++z)
+      for (std::int64_t y = 0; y < size[1]; ++y) {
         const std::int64_t element = start(from) + z * from.axis[0] + y * from.axis[1];
         const std::int64_t* index = indices + start(at) + z * at.axis[0] + y * at.axis[1];
         bool good;

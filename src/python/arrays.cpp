@@ -1,6 +1,9 @@
 #include "python/arrays.hpp"
 
+#include <cstdlib>
+
 #include "python/errors.hpp"
+#include "python/outputs.hpp"
 
 namespace fastconv::python {
 namespace {
@@ -18,14 +21,39 @@ void check_dtype(const char* function, const char* name, const View& view, const
 
 // The axes as they stand, of at most kMostAxes.
 View plain_view(const py::array& array, fastconv_dtype dtype) {
-  View view{in_elements(array) ? array : array.attr("copy")("K").cast<py::array>(), dtype, {}, {},
-            {}};
+  View view{array, dtype, {}, {}, {}};
+  if (!in_elements(array)) {
+    view.array = array.attr("copy")("K").cast<py::array>();
+    view.given = array;
+  }
   const py::ssize_t item = view.array.itemsize();
   for (int i = 0; i < array.ndim(); ++i) {
     view.sizes.push(view.array.shape()[i]);
     view.strides.push(view.array.strides()[i] / item);
   }
   return view;
+}
+
+// Whether steps grow from channels to columns, rows and what is beyond, as in memory of
+// (spatial..., C) with gaps.
+bool channels_inside(const View& view) {
+  std::int64_t least = std::abs(view.strides[1]);
+  for (int i = view.sizes.count(); i-- > 2;) {
+    if (view.sizes[i] == 1) continue;
+    const std::int64_t step = std::abs(view.strides[i]);
+    if (step <= least) return false;
+    least = step;
+  }
+  return view.sizes[1] > 1;
+}
+
+View in_one_piece(View view) {
+  if (is_packed(view, false) || is_packed(view, true) || view.array.size() == 0) return view;
+  const bool last = view.form.nhwc || channels_inside(view);
+  View copy = allocate(view.array.dtype(), view.form, view.sizes, packed_strides(view.sizes, last));
+  copy.array[py::ellipsis()] = view.array;
+  copy.given = view.given ? view.given : view.array;
+  return copy;
 }
 
 }  // namespace
@@ -60,12 +88,18 @@ View image_view(const char* function, const char* name, const py::array& array,
 }
 
 View image_of(const char* function, const char* name, const py::array& array, const Form& form) {
-  return image_view(function, name, array, float_dtype(function, name, array), form);
+  return in_one_piece(
+      image_view(function, name, array, float_dtype(function, name, array), form));
 }
 
 View image_of(const char* function, const char* name, const py::array& array, const Form& form,
               const View& like) {
-  View view = image_of(function, name, array, form);
+  return in_one_piece(image_view(function, name, array, form, like));
+}
+
+View image_view(const char* function, const char* name, const py::array& array, const Form& form,
+                const View& like) {
+  View view = image_view(function, name, array, float_dtype(function, name, array), form);
   check_dtype(function, name, view, like);
   return view;
 }
@@ -97,8 +131,11 @@ View bias_of(const char* function, const py::array& array, const View& input,
                               std::to_string(channels) + ",))");
   View view = plain_view(array, dtype);
   check_dtype(function, "bias", view, input);
-  if (view.strides[0] != 1 && channels > 1)
+  if (view.strides[0] != 1 && channels > 1) {
+    view.given = array;
     view.array = view.array.attr("copy")().cast<py::array>();
+    view.strides[0] = 1;
+  }
   return view;
 }
 

@@ -68,6 +68,7 @@ struct View {
   fastconv_dtype dtype;
   Form form;
   Sizes sizes, strides;  // strides in elements
+  py::object given = {};  // the caller's array, where `array` is a copy
 
   const void* data() const { return array.data(); }
   void* mutable_data() { return array.mutable_data(); }
@@ -77,8 +78,9 @@ struct View {
 fastconv_dtype float_dtype(const char* function, const char* name, const py::array& array);
 
 // Images in float32 or float64 of native byte order, else a TypeError; with dims + 2 axes, or
-// dims + 1 without a batch, else a ValueError. Memory whose strides are no multiple of the
-// element, or that is not aligned, is copied.
+// dims + 1 without a batch, else a ValueError. Each image in one piece, in C order or with its
+// channels last: other memory is copied to the one or the other, so that kernels, and with them the
+// order of sums, do not depend on gaps.
 View image_of(const char* function, const char* name, const py::array& array, const Form& form);
 
 // The same, and of the dtype of `like`, which is the input.
@@ -99,9 +101,13 @@ View bias_of(const char* function, const py::array& array, const View& input,
 // Indices of an image's form as int64, from int32 or int64.
 View indices_of(const char* function, const py::array& array, const Form& form);
 
-// An image of this dtype, without a look at its dtype.
+// An image of this dtype, without a look at its dtype, in any memory of whole elements.
 View image_view(const char* function, const char* name, const py::array& array,
                 fastconv_dtype dtype, Form form);
+
+// An image of the dtype of `like`, in any memory of whole elements.
+View image_view(const char* function, const char* name, const py::array& array, const Form& form,
+                const View& like);
 
 // Whether strides count whole elements, on aligned memory.
 bool in_elements(const py::array& array);

@@ -59,7 +59,7 @@ py::object forward(const char* function, int dims, bool nhwc, const py::array& i
   Extras extras(bias, residual, out);
   View output =
       extras.has_out()
-          ? output_of(function, out, conv.output, conv.input)
+          ? result_of(function, out, conv.output, conv.input)
           : allocate(conv.input.array.dtype(), conv.input.form, conv.output,
                      packed_strides(conv.output, is_channels_last(conv.input)));
   fastconv_buffers buffers = no_buffers();
@@ -72,7 +72,7 @@ py::object forward(const char* function, int dims, bool nhwc, const py::array& i
   buffers.weight = conv.weight.data();
   buffers.grad_input = output.mutable_data();
   execute(function, *find_plan(function, conv.key), buffers);
-  return output.array;
+  return finished(output);
 }
 
 // The sum over all but channels: the bias gradient of a 1 x 1 convolution.

@@ -41,7 +41,7 @@ struct Unfolding {
     View like = input;
     like.form = form;
     View given = output_of(function, out, sizes, like);
-    check_apart(function, given.array, input.array);
+    check_apart(function, given, input);
     return given;
   }
 

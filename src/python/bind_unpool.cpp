@@ -56,8 +56,8 @@ py::array max_unpool(const char* function, int dims, bool nhwc, const py::array&
       return allocate(unpool.input.array.dtype(), unpool.input.form, unpool.output,
                       packed_strides(unpool.output, is_channels_last(unpool.input)));
     View given = output_of(function, out, unpool.output, unpool.input);
-    check_apart(function, given.array, unpool.input.array);
-    check_apart(function, given.array, unpool.indices.array);
+    check_apart(function, given, unpool.input);
+    check_apart(function, given, unpool.indices);
     return given;
   }();
   unpool.desc.output_strides = output.strides.data();

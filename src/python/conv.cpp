@@ -67,10 +67,10 @@ void Extras::read(const char* function, const View& input, const View* weight, c
     buffers.residual = residual_view_->data();
   }
   if (!has_out()) return;
-  check_apart(function, output.array, input.array);
-  if (weight) check_apart(function, output.array, weight->array);
+  check_apart(function, output, input);
+  if (weight) check_apart(function, output, *weight);
   for (const auto* view : {&bias_view_, &residual_view_})
-    if (*view) check_apart(function, output.array, (*view)->array);
+    if (*view) check_apart(function, output, **view);
 }
 
 py::object conv_forward(const char* function, ConvKey& key, const View& input, const View* weight,
@@ -83,12 +83,12 @@ py::object conv_forward(const char* function, ConvKey& key, const View& input, c
   if (!prepared) key.set_strides(kWeight, weight->strides);
   key.direction = FASTCONV_FORWARD;
   if (extras.has_out()) {
-    View output = output_of(function, extras.out(), output_sizes(function, key), input);
+    View output = result_of(function, extras.out(), output_sizes(function, key), input);
     extras.read(function, input, weight, output, buffers);
     key.set_strides(kOutput, output.strides);
     buffers.output = output.mutable_data();
     execute(function, *find_plan(function, key), buffers);
-    return output.array;
+    return finished(output);
   }
   key.new_channels_last = is_channels_last(input);
   const auto planned = find_plan(function, key);

@@ -17,7 +17,12 @@ bool overlap(const py::array& a, const py::array& b) {
   }
 }
 
+py::array callers(const View& view) {
+  return view.given ? view.given.cast<py::array>() : view.array;
+}
+
 bool same_memory_order(const View& a, const View& b) {
+  if (a.array.size() == 0) return true;
   for (int i = 0; i < a.sizes.count(); ++i)
     if (a.sizes[i] != 1 && a.strides[i] != b.strides[i]) return false;
   return true;
@@ -26,15 +31,15 @@ bool same_memory_order(const View& a, const View& b) {
 }  // namespace
 
 bool is_channels_last(const View& view) {
-  const int axes = view.sizes.count();
-  const auto ordered = [&](const Sizes& strides) {
-    for (int i = 0; i < axes; ++i)
-      if (view.sizes[i] != 1 && view.strides[i] != strides[i]) return false;
-    return true;
-  };
-  if (ordered(packed_strides(view.sizes, false)))
-    return view.form.nhwc && ordered(packed_strides(view.sizes, true));
-  return view.form.nhwc || ordered(packed_strides(view.sizes, true));
+  if (is_packed(view, false)) return view.form.nhwc && is_packed(view, true);
+  return view.form.nhwc || is_packed(view, true);
+}
+
+bool is_packed(const View& view, bool channels_last) {
+  const Sizes strides = packed_strides(view.sizes, channels_last);
+  for (int i = 1; i < view.sizes.count(); ++i)
+    if (view.sizes[i] != 1 && view.strides[i] != strides[i]) return false;
+  return true;
 }
 
 Sizes packed_strides(const Sizes& sizes, bool channels_last) {
@@ -89,28 +94,43 @@ View output_of(const char* function, const py::object& out, const Sizes& sizes,
   if (!array.writeable()) value_error(function, "out is read-only (wanted a writeable array)");
   bool fits = in_elements(array);
   for (py::ssize_t i = 0; i < array.ndim(); ++i)
-    fits &= array.strides(i) != 0 || array.shape(i) <= 1;
+    fits &= array.strides(i) != 0 || array.shape(i) <= 1 || array.size() == 0;
   if (!fits)
     value_error(function, "out has strides that skip or share parts of elements (wanted an "
                           "aligned array, each element with memory of its own)");
   return image_view(function, "out", array, input.dtype, input.form);
 }
 
-void check_apart(const char* function, const py::array& out, const py::array& input) {
-  if (overlap(out, input))
+View result_of(const char* function, const py::object& out, const Sizes& sizes,
+               const View& input) {
+  View given = output_of(function, out, sizes, input);
+  View packed = given;
+  packed.strides = packed_strides(sizes, is_channels_last(input));
+  if (given.array.size() == 0 || same_memory_order(given, packed)) return given;
+  View fresh = allocate(given.array.dtype(), given.form, sizes, packed.strides);
+  fresh.given = given.array;
+  return fresh;
+}
+
+py::array finished(const View& result) {
+  if (!result.given) return result.array;
+  auto target = result.given.cast<py::array>();
+  target[py::ellipsis()] = result.array;
+  return target;
+}
+
+void check_apart(const char* function, const View& out, const View& input) {
+  if (overlap(callers(out), callers(input)))
     value_error(function, "out overlaps an input (wanted memory of its own)");
 }
 
 View residual_of(const char* function, const py::array& array, const View& input,
                  const View& output) {
-  View view = image_of(function, "residual", array, input.form, input);
+  View view = image_view(function, "residual", array, input.form, input);
   check_sizes(function, "residual", view, output.sizes, output.form);
   if (same_memory_order(view, output)) return view;
   View copy = allocate(view.array.dtype(), view.form, output.sizes,
                        packed_strides(output.sizes, is_channels_last(output)));
-  if (!same_memory_order(copy, output))
-    value_error(function, "out has strides that residual cannot be copied to (wanted an array in "
-                          "C order or channels-last)");
   copy.array[py::ellipsis()] = view.array;
   return copy;
 }

@@ -5,9 +5,12 @@
 
 namespace fastconv::python {
 
-// Whether memory is ordered (N, spatial..., C), and not also in C order; for shapes of that order
-// whether it is not ordered (N, C, spatial...) alone.
+// Whether the memory of each image is ordered (spatial..., C), and not also in C order; for shapes
+// of that order whether it is not ordered (C, spatial...) alone.
 bool is_channels_last(const View& view);
+
+// Whether each image is one piece of memory, in C order or with channels last.
+bool is_packed(const View& view, bool channels_last);
 
 // The strides of new memory.
 Sizes packed_strides(const Sizes& sizes, bool channels_last);
@@ -23,8 +26,15 @@ View allocate(const py::dtype& dtype, const Sizes& sizes);
 View output_of(const char* function, const py::object& out, const Sizes& sizes,
                const View& input);
 
+// The same, or where its memory is not ordered as that of a new result would be, new memory, so
+// that sums do not depend on it; `finished` then copies the result to the caller's array, which it
+// returns.
+View result_of(const char* function, const py::object& out, const Sizes& sizes,
+               const View& input);
+py::array finished(const View& result);
+
 // A ValueError where `out` shares memory with an input.
-void check_apart(const char* function, const py::array& out, const py::array& input);
+void check_apart(const char* function, const View& out, const View& input);
 
 // The residual, with the strides of the output: a copy where it has others.
 View residual_of(const char* function, const py::array& array, const View& input,

@@ -68,8 +68,8 @@ Pooled forward(const char* function, Pool& pool, bool return_indices, const py::
     return {output.array, indices};
   }
   const Sizes sizes = output_sizes(function, pool.key);
-  View output = output_of(function, out, sizes, input);
-  check_apart(function, output.array, input.array);
+  View output = result_of(function, out, sizes, input);
+  check_apart(function, output, input);
   pool.key.set_strides(kOutput, output.strides);
   if (return_indices) {
     indices = make_indices(sizes, packed_strides(sizes, is_channels_last(input)));
@@ -77,7 +77,7 @@ Pooled forward(const char* function, Pool& pool, bool return_indices, const py::
   }
   buffers.output = output.mutable_data();
   execute(function, *find_plan(function, pool.key), buffers);
-  return {output.array, indices};
+  return {finished(output), indices};
 }
 
 // The input in the memory order of new memory: its gradient's.
