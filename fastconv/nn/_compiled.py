@@ -12,6 +12,7 @@ package, since it may keep it.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -62,14 +63,19 @@ class Program:
         return output
 
     def _first(self, key: tuple[Any, ...], x: Array) -> Array:
-        values = {0: x}
-        for step in self.steps:
-            values[step.output] = step.run([values[value] for value in step.inputs])
+        values = self.values(x)
         if all(array.size for array in values.values()):
             while len(self.plans) >= PLANS:
                 self.plans.pop(next(iter(self.plans)), None)
             self.plans[key] = Plan(self, values)
         return values[self.output]
+
+    def values(self, x: Array) -> dict[int, Array]:
+        """Each value in memory of its own."""
+        values = {0: x}
+        for step in self.steps:
+            values[step.output] = step.run([values[value] for value in step.inputs])
+        return values
 
 
 class Value:
@@ -137,21 +143,21 @@ class Plan:
 
     def _allot(self, program: Program) -> None:
         """A buffer for each value that stays inside, free again after its last reader."""
-        for time, step in enumerate(program.steps):
+        for moment, step in enumerate(program.steps):
             for number in (step.output, *step.inputs):
                 root = self.values[self.root(number)]
-                root.first = time if root.first < 0 else root.first
-                root.last = time
+                root.first = moment if root.first < 0 else root.first
+                root.last = moment
         free: list[int] = []
-        for time, step in enumerate(program.steps):
+        for moment, step in enumerate(program.steps):
             root = self.values[self.root(step.output)]
-            if root.first == time and not root.leaves:
+            if root.first == moment and not root.leaves:
                 root.buffer = self._take(free, root.bytes)
             ending = {self.root(number) for number in (step.output, *step.inputs)}
             free += [
                 self.values[number].buffer
                 for number in ending
-                if self.values[number].last == time and self.values[number].buffer >= 0
+                if self.values[number].last == moment and self.values[number].buffer >= 0
             ]
 
     def _take(self, free: list[int], size: int) -> int:
@@ -193,6 +199,20 @@ class Frame:
         for number in self._passing:
             del arrays[number]
         return output
+
+    def times(self, x: Array, runs: int, seconds: float) -> list[float]:
+        """The median seconds of each step, of so many runs or as take so many seconds."""
+        clock, times = time.perf_counter, []
+        start = clock()
+        while len(times) < runs and (len(times) < 3 or clock() - start < seconds):
+            self._arrays[0] = x
+            moments = [clock()]
+            for call in self._calls:
+                call()
+                moments.append(clock())
+            times.append(np.diff(moments))
+        medians: list[float] = np.median(times, axis=0).tolist()
+        return medians
 
     def _array(self, plan: Plan, value: Value) -> Array:
         if value.parent is not None:
