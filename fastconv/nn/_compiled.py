@@ -127,8 +127,15 @@ class Plan:
             self.values[self.root(number)].leaves = True
 
     def _join(self, program: Program) -> None:
-        """Let branches write to their channels of what joins them, from the last join on."""
-        writers = {step.output for step in program.steps if step.writes}
+        """Let branches write to their channels of what joins them, from the last join on.
+
+        What has a residual does not, for the residual's strides must be those of what is written.
+        """
+        writers = {
+            step.output
+            for step in program.steps
+            if step.writes and (len(step.inputs) == 1 or isinstance(step, Join))
+        }
         for step in reversed(program.steps):
             if not isinstance(step, Join) or self.values[self.root(step.output)].leaves:
                 continue
