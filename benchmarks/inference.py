@@ -19,7 +19,9 @@ from peer_contest.inference import CONTESTANTS, NETWORKS, Network
 from peer_contest.turns import Stage
 
 TOLERANCE = 1e-4  # of the largest score: float32 sums in another order, batch norms folded
-HEAD = "| network | fastconv | onnxruntime | torch, better layout | times onnxruntime | times torch |"
+HEAD = (
+    "| network | fastconv | onnxruntime | torch, better layout | times onnxruntime | times torch |"
+)
 
 
 def check(outputs: dict[str, Array]) -> None:

@@ -172,7 +172,9 @@ class ModelExplanation:
         lines = []
         if self.layers:
             first = self.layers[0]
-            lines.append(f"{first.isa}, {first.threads} threads, peak {first.peak / 1e9:.0f} Gflop/s")
+            lines.append(
+                f"{first.isa}, {first.threads} threads, peak {first.peak / 1e9:.0f} Gflop/s"
+            )
         parts = f"{_size(self.weight_bytes)} of packed weights"
         if self.buffer_bytes:
             each = " + ".join(map(_size, self.buffer_bytes))

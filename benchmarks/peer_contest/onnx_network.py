@@ -69,7 +69,9 @@ class _Model:
             values = self._parameters(step, *names)
             self._node("BatchNormalization", step, values, epsilon=module.eps)
         elif isinstance(step, Activation) and module.function == "relu6":
-            limits = [self._constant(step, name, value) for name, value in (("low", 0), ("high", 6))]
+            limits = [
+                self._constant(step, name, value) for name, value in (("low", 0), ("high", 6))
+            ]
             self._node("Clip", step, limits)
         elif isinstance(step, Activation):
             self._node({"relu": "Relu"}[module.function], step, [])

@@ -169,7 +169,8 @@ class Sum(Step):
         """The sum of arrays of one shape."""
         module: Any = self.modules[0]
         module._check(*arrays)
-        total: Array = np.add(*arrays, out=out)
+        first, second = arrays
+        total: Array = np.add(first, second) if out is None else np.add(first, second, out=out)
         if self.activation is not None:
             _core.activate_("Residual", *as_activation("Residual", self.activation), total)
         return total
@@ -205,7 +206,12 @@ class Join(Step):
             for part, array in zip(self.parts(out, arrays), arrays, strict=True)
             if part.ctypes.data != array.ctypes.data
         ]
-        return lambda: [np.copyto(part, array) for part, array in pairs]
+
+        def copy() -> None:
+            for part, array in pairs:
+                np.copyto(part, array)
+
+        return copy
 
 
 class Graph:

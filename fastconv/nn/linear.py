@@ -135,9 +135,7 @@ class _FrozenLinear:
         if out is None:
             out = np.empty((*x.shape[:-1], len(w)), x.dtype)
         if out.size:
-            self._frozen(
-                _pixels(x), None if residual is None else _pixels(residual), _pixels(out)
-            )
+            self._frozen(_pixels(x), None if residual is None else _pixels(residual), _pixels(out))
         return out
 
     def bind(self, input: Array, residual: Array | None, out: Array) -> _core.BoundConv:
@@ -148,7 +146,9 @@ class _FrozenLinear:
 
 def _pixels(array: Array) -> Array:
     """(\\*, features) as (1, features, pixels)."""
-    return array.reshape(-1, array.shape[-1]).T[None]
+    rows: Array = array.reshape(-1, array.shape[-1])
+    pixels: Array = rows.T[None]
+    return pixels
 
 
 class Flatten(Module):
