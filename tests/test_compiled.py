@@ -229,6 +229,22 @@ def test_a_foreign_module_in_the_middle():
         np.testing.assert_array_equal(read, inside)  # nobody wrote to it since
 
 
+def test_what_is_no_array_goes_from_module_to_module():
+    class Pair(nn.Module):
+        def forward(self, x):
+            return x[0] if isinstance(x, tuple) else (x, x)
+
+    net = exact(nn.Sequential(Pair(), conv(4, 4, 3), Pair(), Pair(), conv(4, 3, 1))).eval()
+    x = whole(1, 4, 6, 6)
+    with pytest.raises(TypeError, match="input is a tuple"):
+        net(x)
+    wanted = net[1:](x)
+    net.freeze()
+    for _ in range(3):
+        np.testing.assert_array_equal(net((x, x)), wanted)
+        np.testing.assert_array_equal(net[1:].freeze()(x), wanted)
+
+
 def test_a_frozen_model_in_user_code():
     class Net(nn.Module):
         def __init__(self):

@@ -51,6 +51,8 @@ class Program:
         return True
 
     def __call__(self, input: Any) -> Any:
+        if isinstance(input, (tuple, list, dict)):
+            return self.values(input)[self.output]
         x = input if type(input) is np.ndarray else as_array(self.name, "input", input)
         key = (x.shape, x.strides, x.dtype, _core.isa())
         plan = self.plans.get(key)
@@ -64,15 +66,15 @@ class Program:
         plan.idle.append(frame)
         return output
 
-    def _first(self, key: tuple[Any, ...], x: Array) -> Array:
+    def _first(self, key: tuple[Any, ...], x: Array) -> Any:
         values = self.values(x)
-        if all(array.size for array in values.values()):
+        if all(isinstance(array, np.ndarray) and array.size for array in values.values()):
             while len(self.plans) >= PLANS:
                 self.plans.pop(next(iter(self.plans)), None)
             self.plans[key] = Plan(self, values)
         return values[self.output]
 
-    def values(self, x: Array) -> dict[int, Array]:
+    def values(self, x: Any) -> dict[int, Any]:
         """Each value in memory of its own."""
         values = {0: x}
         for step in self.steps:

@@ -58,9 +58,9 @@ class Layer(Step):
         package = __name__.partition(".")[0]
         self.trusted = type(modules[0]).__module__.startswith(f"{package}.")
 
-    def run(self, arrays: Values, out: Array | None = None) -> Array:
-        """The module's output."""
-        return as_array(type(self.modules[0]).__name__, "output", self.modules[0](arrays[0]))
+    def run(self, arrays: Values, out: Array | None = None) -> Any:
+        """The module's output, which may be no array where another module reads it."""
+        return self.modules[0](arrays[0])
 
 
 class Affine(Layer):
