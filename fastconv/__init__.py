@@ -34,6 +34,7 @@ from .serialization import load, save  # noqa: E402
 if TYPE_CHECKING:
     from . import models, reference, signal
     from ._explain import explain
+    from ._summary import summary
 
 __all__ = [
     "__version__",
@@ -55,6 +56,7 @@ __all__ = [
     "set_num_threads",
     "show_config",
     "signal",
+    "summary",
     *functional.__all__,
     *nn.__all__,
 ]
@@ -66,6 +68,7 @@ _ON_DEMAND = {
     "models": ".models",
     "reference": ".reference",
     "signal": ".signal",
+    "summary": "._summary",
 }
 
 

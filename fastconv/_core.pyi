@@ -34,11 +34,18 @@ class FrozenConv:
         dilation: _Ints,
         activation: int,
         slope: float,
+        algorithm: int = 0,
         /,
     ) -> None: ...
     @property
     def weights(self) -> Weights: ...
-    def __call__(self, input: _Array, /) -> _Array: ...
+    def bind(self, input: _Array, residual: _Array | None, out: _Array, /) -> BoundConv: ...
+    def __call__(
+        self, input: _Array, /, residual: _Array | None = None, out: _Array | None = None
+    ) -> _Array: ...
+
+class BoundConv:
+    def __call__(self) -> None: ...
 
 def conv_forward(
     function: str,

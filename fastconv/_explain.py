@@ -18,8 +18,12 @@ from .functional._layout import check_layout
 
 if TYPE_CHECKING:
     from .nn import Module
+    from .nn._compiled import Program
 
 __all__ = ["explain"]
+
+RUNS, SECONDS = 30, 1.0  # of a model at most, whichever comes first
+PEAKS = 5  # measurements of the machine's peak, of which the largest counts
 
 
 def explain(what: Any, *args: Any, **kwargs: Any) -> Explanation | ModelExplanation:
@@ -30,7 +34,7 @@ def explain(what: Any, *args: Any, **kwargs: Any) -> Explanation | ModelExplanat
     what : a convolution or pooling of `fastconv.functional`, or a module
     args, kwargs
         As in a call; a shape (a tuple of ints) may stand for an array. A model of several layers
-        is called once, on zeros where a shape is given.
+        is frozen (a copy of it) and run for up to a second, on zeros where a shape is given.
 
     Returns
     -------
@@ -126,19 +130,57 @@ _FUNCTIONS: dict[Callable[..., Any], Callable[..., Explanation]] = {
 
 
 def _explain_module(module: Module, *args: Any, **kwargs: Any) -> Explanation | ModelExplanation:
-    """Calls a copy that shares the parameters, each of whose layers notes what it is called on."""
+    """Explains a copy that shares the parameters."""
+    from .nn._compiled import Program
+    from .nn._graph import Layer
+
     parameters = list(module.parameters())
     dtype = parameters[0].dtype if parameters else np.dtype(np.float32)
-    arrays = (np.zeros(arg, dtype) if _is_shape(arg) else arg for arg in args)
+    arrays = [np.zeros(arg, dtype) if _is_shape(arg) else arg for arg in args]
     twin = copy.deepcopy(module, {id(parameter): parameter for parameter in parameters})
+    names = {id(part): path for path, part in twin.named_modules()}
+    for part in twin.modules():
+        vars(part).update(_frozen=0, _packed=None, _weights=None, training=False)
+    if next(twin.children(), None) is not None and len(arrays) == 1 and not kwargs:
+        program = Program(twin)
+        if not (len(program.steps) == 1 and isinstance(program.steps[0], Layer)):
+            return _explain_program(program, names, as_array("explain", "input", arrays[0]))
     layers: list[Explanation] = []
-    for path, part in twin.named_modules():
-        vars(part).update(_frozen=False, _packed=None, training=False)
+    for part in twin.modules():
         if next(part.children(), None) is None:
-            kind = type(part).__name__
-            vars(part)["forward"] = _noting(f"{path} {kind}" if path else kind, part, layers)
+            vars(part)["forward"] = _noting(_named(part, names), part, layers)
     twin(*arrays, **kwargs)
     return layers[0] if vars(twin).get("forward") else ModelExplanation(tuple(layers))
+
+
+def _explain_program(program: Program, names: dict[int, str], x: Array) -> ModelExplanation:
+    """Runs the steps as a frozen model does, and some more times, of which the median counts."""
+    from .nn._compiled import Frame, Plan
+
+    values = program.values(x)
+    plan = Plan(program, values)
+    times = Frame(program, plan).times(x, RUNS, SECONDS)
+    peak = max(_core.peak_flops(str(x.dtype)) for _ in range(PEAKS))
+    layers = []
+    for step, seconds in zip(program.steps, times):
+        arrays, output = [values[value] for value in step.inputs], values[step.output]
+        name = " + ".join(
+            _named(part, names) if place == 0 else type(part).__name__
+            for place, part in enumerate(step.modules)
+        )
+        chosen = _explain_layer(name, step.modules[0], arrays[0], output)
+        more = sum(array.nbytes for array in arrays[1:])
+        layers.append(
+            replace(chosen, bytes=chosen.bytes + more, seconds=seconds, peak=peak,
+                    threads=_core.get_num_threads(), isa=_core.isa())
+        )  # fmt: skip
+    inside = sum(value.bytes for value in plan.values.values() if value.buffer >= 0)
+    joined = sum(value.bytes for value in plan.values.values() if value.parent is not None)
+    return ModelExplanation(tuple(layers), tuple(plan.buffers), inside + joined)
+
+
+def _named(module: Module, names: dict[int, str]) -> str:
+    return f"{names.get(id(module), '')} {type(module).__name__}".strip()
 
 
 def _noting(name: str, layer: Module, layers: list[Explanation]) -> Callable[..., Any]:
@@ -172,17 +214,18 @@ def _explain_layer(
         call = getattr(F, f"conv{layer.dims}d")
         window = (layer.stride, padding, layer.dilation, layer.groups)
         chosen = explain(call, padded, layer.weight, None, *window)
+    elif isinstance(layer, Linear):
+        pixels = input.reshape(-1, input.shape[-1]).T[None]
+        chosen = explain(F.conv1d, pixels, layer.weight.data[:, :, None], algorithm="tiled")
     elif isinstance(layer, UnaryModule) and getattr(F, layer.function) in _FUNCTIONS:
         chosen = explain(getattr(F, layer.function), input, **layer._settings())
     else:
         weights = sum(parameter.data.nbytes for parameter in layer.parameters())
-        flop = 2.0 * output.size * layer.in_features if isinstance(layer, Linear) else 0.0
-        if isinstance(layer, _ConvNd):  # a table of connections: each kernel over its map's pixels
-            flop = 2.0 * output.size / layer.out_channels * layer.weight.size
+        moved = 0 if np.may_share_memory(input, output) else input.nbytes + output.nbytes
         return Explanation(
-            name, input.shape, output.shape, algorithm="NumPy", blocking="", isa="NumPy's",
-            threads=1, tasks=1, workspace_bytes=0, weight_bytes=0, flop=flop,
-            bytes=float(input.nbytes + output.nbytes + weights),
+            name, input.shape, output.shape, algorithm="", blocking="", isa=_core.isa(),
+            threads=_core.get_num_threads(), tasks=1, workspace_bytes=0, weight_bytes=0, flop=0.0,
+            bytes=float(moved and moved + weights),
         )  # fmt: skip
     assert isinstance(chosen, Explanation)
     return replace(chosen, name=name, input=input.shape, output=output.shape)

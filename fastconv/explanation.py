@@ -29,6 +29,9 @@ class Explanation:
         By algorithm, the cycles that the model of the machine estimates for one image.
     asked : str
         What `algorithm` was asked for.
+    seconds, peak : float
+        Of a model's layers: the median time of a call, and the most flop a second that the machine
+        can do on these threads, measured too; 0 where nothing was measured.
     """
 
     name: str
@@ -45,6 +48,13 @@ class Explanation:
     bytes: float
     cycles: dict[str, float] = field(default_factory=dict)
     asked: str = "auto"
+    seconds: float = 0.0
+    peak: float = 0.0
+
+    @property
+    def share(self) -> float:
+        """Of the machine's peak; 0 where nothing was measured."""
+        return self.flop / self.seconds / self.peak if self.seconds and self.peak else 0.0
 
     @property
     def candidates(self) -> tuple[str, ...]:
@@ -78,9 +88,22 @@ class Explanation:
 
 @dataclass(frozen=True)
 class ModelExplanation:
-    """The layers of a model in the order of their calls; ``str()`` of it is a table."""
+    """The layers of a frozen model in the order of their calls; ``str()`` of it is a table.
+
+    Attributes
+    ----------
+    layers : tuple of Explanation
+        What is computed in one call is one of them: "conv Conv2d + BatchNorm2d + ReLU".
+    buffer_bytes : tuple of ints
+        The memory in which the values between the layers lie; none where the model is not made of
+        `Sequential`, `Residual`, `Concat` or `Composite`.
+    value_bytes : int
+        What those values would take if each had memory of its own.
+    """
 
     layers: tuple[Explanation, ...]
+    buffer_bytes: tuple[int, ...] = ()
+    value_bytes: int = 0
 
     @property
     def flop(self) -> float:
@@ -93,6 +116,17 @@ class ModelExplanation:
         return sum(layer.bytes for layer in self.layers)
 
     @property
+    def seconds(self) -> float:
+        """Of all layers."""
+        return sum(layer.seconds for layer in self.layers)
+
+    @property
+    def share(self) -> float:
+        """Of the machine's peak."""
+        peak = max((layer.peak for layer in self.layers), default=0)
+        return self.flop / self.seconds / peak if self.seconds and peak else 0.0
+
+    @property
     def weight_bytes(self) -> int:
         """Packed weights of all layers."""
         return sum(layer.weight_bytes for layer in self.layers)
@@ -102,22 +136,54 @@ class ModelExplanation:
         """Of the layer that needs most."""
         return max((layer.workspace_bytes for layer in self.layers), default=0)
 
+    @property
+    def peak_bytes(self) -> int:
+        """The most memory of a call beside the parameters, its input and its output."""
+        return sum(self.buffer_bytes) + self.workspace_bytes + self.weight_bytes
+
     def __str__(self) -> str:
-        head = ("layer", "input", "output", "algorithm", "Mflop", "workspace", "weights",
-                "blocking")  # fmt: skip
-        rows = [head]
-        for layer in self.layers:
-            rows.append((
-                layer.name, _shape(layer.input), _shape(layer.output), layer.algorithm,
-                f"{layer.flop / 1e6:.1f}", _size(layer.workspace_bytes), _size(layer.weight_bytes),
-                layer.blocking,
-            ))  # fmt: skip
-        total = f"{self.flop / 1e6:.1f}"
-        rows.append(("total", "", "", "", total, _size(self.workspace_bytes),
-                     _size(self.weight_bytes), ""))  # fmt: skip
+        head = ("layer", "output", "algorithm", "Mflop", "MiB", "ms", "Gflop/s", "peak")
+        rows = [head, *(self._row(layer, layer) for layer in self.layers), self._row(self, None)]
         widths = [max(len(row[i]) for row in rows) for i in range(len(head))]
-        lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths)) for row in rows)
-        return "\n".join(line.rstrip() for line in lines)
+        lines = [
+            "  ".join(
+                cell.ljust(width) if place < 3 else cell.rjust(width)
+                for place, (cell, width) in enumerate(zip(row, widths))
+            ).rstrip()
+            for row in rows
+        ]
+        return "\n".join([*lines, *self._memory()])
+
+    def _row(
+        self, sums: Explanation | ModelExplanation, layer: Explanation | None
+    ) -> tuple[str, ...]:
+        names = (layer.name, _shape(layer.output), layer.algorithm) if layer else ("total", "", "")
+        timed, counted = sums.seconds > 0, sums.seconds > 0 and sums.flop > 0
+        return (
+            *names,
+            f"{sums.flop / 1e6:.1f}" if sums.flop else "",
+            f"{sums.bytes / 2**20:.2f}",
+            f"{sums.seconds * 1e3:.3f}" if timed else "",
+            f"{sums.flop / sums.seconds / 1e9:.1f}" if counted else "",
+            f"{sums.share:.0%}" if counted else "",
+        )
+
+    def _memory(self) -> list[str]:
+        lines = []
+        if self.layers:
+            first = self.layers[0]
+            lines.append(
+                f"{first.isa}, {first.threads} threads, peak {first.peak / 1e9:.0f} Gflop/s"
+            )
+        parts = f"{_size(self.weight_bytes)} of packed weights"
+        if self.buffer_bytes:
+            each = " + ".join(map(_size, self.buffer_bytes))
+            parts = f"{_size(sum(self.buffer_bytes))} of buffers ({each}), {parts}"
+        parts += f", {_size(self.workspace_bytes)} of workspace"
+        lines.append(f"memory of a call: {_size(self.peak_bytes)}: {parts}")
+        if self.buffer_bytes:
+            lines.append(f"each value in memory of its own: {_size(self.value_bytes)}")
+        return lines
 
 
 def _cycles(chosen: Explanation, name: str) -> str:

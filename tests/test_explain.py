@@ -85,17 +85,70 @@ def test_layer_and_model():
         nn.Flatten(), nn.Linear(1024, 10),
     )  # fmt: skip
     explained = fc.explain(net, np.zeros((2, 3, 16, 16), np.float32))
-    names = ["0 Conv2d", "1 ReLU", "2 MaxPool2d", "3.0 ConvTranspose2d", "4 Flatten", "5 Linear"]
+    names = ["0 Conv2d + ReLU", "2 MaxPool2d", "3.0 ConvTranspose2d", "4 Flatten", "5 Linear"]
     assert [layer.name for layer in explained.layers] == names
-    assert [layer.output for layer in explained.layers][2:] == [
+    assert [layer.output for layer in explained.layers][1:] == [
         (2, 8, 8, 8), (2, 4, 16, 16), (2, 1024), (2, 10),
     ]  # fmt: skip
     assert explained.layers[-1].flop == 2 * 2 * 1024 * 10
     assert explained.flop == sum(layer.flop for layer in explained.layers)
     assert explained.workspace_bytes == max(layer.workspace_bytes for layer in explained.layers)
     lines = str(explained).splitlines()
-    assert len(lines) == 8
-    assert lines[0].split()[:4] == ["layer", "input", "output", "algorithm"]
+    assert lines[0].split()[:3] == ["layer", "output", "algorithm"]
+    assert lines[6].startswith("total")
+    assert len({len(line) for line in lines[1:4]}) == 1  # numbers end in one column
+    assert max(map(len, lines[:7])) < 120
+    for layer in explained.layers:
+        assert layer.seconds > 0
+        assert 0 <= layer.share < 2
+    assert explained.seconds == sum(layer.seconds for layer in explained.layers)
+    # The pooled and the enlarged images: the convolution's output is the largest, 2 x 8 x 16 x 16.
+    assert explained.buffer_bytes == (4 * 2 * 8 * 16 * 16, 4 * 2 * 8 * 8 * 8)
+    assert explained.value_bytes >= sum(explained.buffer_bytes)
+    assert explained.peak_bytes == (
+        sum(explained.buffer_bytes) + explained.weight_bytes + explained.workspace_bytes
+    )
+    assert lines[-2].startswith("memory of a call: ")
+
+
+def test_a_model_of_another_structure():
+    class Net(nn.Module):
+        def __init__(self):
+            self.first, self.second = nn.Conv2d(3, 4, 3), nn.Conv2d(4, 2, 3)
+
+        def forward(self, x):
+            return self.second(fc.relu(self.first(x)))
+
+    explained = fc.explain(Net(), (1, 3, 8, 8))
+    assert [layer.name for layer in explained.layers] == ["first Conv2d", "second Conv2d"]
+    assert explained.seconds == 0 == len(explained.buffer_bytes)
+    assert "total" in str(explained)
+
+
+def test_summary():
+    net = nn.Sequential({
+        "conv": nn.Conv2d(3, 8, 3, padding=1, groups=1), "norm": nn.BatchNorm2d(8),
+        "up": nn.Sequential(nn.ConvTranspose2d(8, 4, 2, 2)), "flat": nn.Flatten(),
+        "head": nn.Linear(4096, 10),
+    }).freeze()  # fmt: skip
+    net.head.requires_grad_(False)
+    told = fc.summary(net, (2, 3, 16, 16))
+    products = [2 * 256 * 3 * 8 * 9, 2 * 256 * 8 * 4 * 4, 2 * 4096 * 10]
+    assert [row.mult_adds for row in told.rows if row.mult_adds] == products
+    assert told.total_params == 3 * 8 * 9 + 8 + 16 + 8 * 4 * 4 + 4 + 40970
+    assert told.trainable_params == told.total_params - 40970
+    assert told.param_bytes == 4 * told.total_params
+    assert told.input_bytes == 4 * 2 * 3 * 256
+    assert told.output_bytes == 4 * 2 * (2 * 8 * 256 + 2 * 4 * 1024 + 10)
+    lines = str(told).splitlines()
+    assert lines[1].split("  ")[0] == "Layer (type:depth-idx)"
+    assert lines[6].startswith("├─Sequential: 1-3 (up)")
+    assert lines[7].startswith("│ └─ConvTranspose2d: 2-1 (0)")
+    assert f"Total params: {told.total_params:,}" in lines
+    assert f"Total mult-adds (M): {sum(products) / 1e6:.2f}" in lines
+    assert net(np.zeros((1, 3, 16, 16), np.float32)).shape == (1, 10)  # still frozen
+    resnet = fc.summary(fc.models.resnet18(), np.zeros((1, 3, 64, 64), np.float32))
+    assert resnet.total_params == 11_689_512
 
 
 @pytest.mark.parametrize("state", ["train", "eval", "freeze"])
@@ -105,7 +158,7 @@ def test_the_model_stays_as_it_was(state):
     getattr(net, state)()
     y = net(x)
     before = {name: id(value) for name, value in vars(net[0]).items()}
-    assert len(fc.explain(net, x.shape).layers) == 2
+    assert len(fc.explain(net, x.shape).layers) == 1
     assert {name: id(value) for name, value in vars(net[0]).items()} == before
     assert net[0].weight.data.flags.writeable == (state != "freeze")
     np.testing.assert_array_equal(net(x), y)

@@ -1,4 +1,4 @@
-"""Processes that take turns, one to a trainer: all but the one that is asked are stopped."""
+"""Processes that take turns, one to a contestant: all but the one that is asked are stopped."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import signal
 from multiprocessing.connection import Connection
 from typing import Any
 
-from .training import CONTESTANTS, Network
+from .training import CONTESTANTS
 
 
-def _serve(pipe: Connection, name: str, network: Network, threads: int) -> None:
-    trainer = CONTESTANTS[name](network, threads)
+def _serve(pipe: Connection, contestant: Any, network: Any, threads: int) -> None:
+    trainer = contestant(network, threads)
     pipe.send("ready")
     while True:
         try:
@@ -23,10 +23,13 @@ def _serve(pipe: Connection, name: str, network: Network, threads: int) -> None:
 
 
 class Stage:
-    """The trainers of one network. Use it in a `with`."""
+    """The contestants with one network: trainers, or others. Use it in a `with`."""
 
-    def __init__(self, names: list[str], network: Network, threads: int) -> None:
+    def __init__(
+        self, names: list[str], network: Any, threads: int, contestants: Any = CONTESTANTS
+    ) -> None:
         self.names = names
+        self._contestants = contestants
         self._network, self._threads = network, threads
         self._workers: dict[str, tuple[Any, Connection]] = {}
 
@@ -34,7 +37,7 @@ class Stage:
         context = multiprocessing.get_context("spawn")
         for name in self.names:
             pipe, theirs = context.Pipe()
-            arguments = (theirs, name, self._network, self._threads)
+            arguments = (theirs, self._contestants[name], self._network, self._threads)
             process = context.Process(target=_serve, args=arguments, daemon=True)
             process.start()
             theirs.close()
@@ -44,7 +47,7 @@ class Stage:
         return self
 
     def ask(self, name: str, method: str, *arguments: Any) -> Any:
-        """What the trainer's method returns."""
+        """What the contestant's method returns."""
         process, pipe = self._workers[name]
         os.kill(process.pid, signal.SIGCONT)
         pipe.send((method, *arguments))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,9 @@ from ..random import Rng, uniform
 from .module import Module
 from .parameter import Parameter
 
+if TYPE_CHECKING:
+    from ._graph import Graph
+
 Affine = tuple[Array, Array] | None
 
 
@@ -24,6 +27,7 @@ class _ConvNd(Module):
     """Weights, their initial values and padding modes; a subclass says how many dimensions."""
 
     dims: ClassVar[int]
+    _folds = True  # `_pack_with` takes an affine map
     padding_modes: ClassVar[tuple[str, ...]] = ("zeros", "reflect", "replicate", "circular")
     padding_names: ClassVar[tuple[str, ...]] = ("valid", "same", "same_lower", "full")
     bias: Parameter | None
@@ -72,7 +76,9 @@ class _ConvNd(Module):
     def __call__(self, input: Any) -> Array:
         packed = self._packed
         if packed is None:
-            return self.forward(input)
+            if not (self._frozen and self._packed_forward):
+                return self.forward(input)
+            packed = self._packed = self._pack_with(None, None)
         output: Array = packed(
             input if type(input) is np.ndarray else as_array(type(self).__name__, "input", input)
         )
@@ -108,9 +114,10 @@ class _ConvNd(Module):
         """Whether calling the layer is its own forward, and no subclass's."""
         return type(self).forward is _ConvNd.forward and type(self).__call__ is _ConvNd.__call__
 
-    def _pack(self) -> None:
-        if self._packed_forward:
-            self._packed = self._pack_with(None, None)
+    def _steps(self, graph: Graph, value: int) -> int:
+        if not self._packed_forward:
+            return super()._steps(graph, value)
+        return graph.sums(self, value)
 
     def _pack_with(self, activation: Activation, affine: Affine) -> Callable[..., Array]:
         """The layer on its weights of now, with an affine map and an activation after it."""
@@ -122,7 +129,7 @@ class _ConvNd(Module):
         )  # fmt: skip
         if zeros:
             return frozen
-        return lambda input: frozen(self._padded(input)[0])
+        return lambda input, **arrays: frozen(self._padded(input)[0], **arrays)
 
     def _pack_weights(self, affine: Affine) -> tuple[_core.Weights, Array | None]:
         """Packed weights and the bias. One layer's are shared by all that use it as it is."""

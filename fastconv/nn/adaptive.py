@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import functional as F
 from ..functional._coerce import Array
 from ..functional.adaptive import OutputSize
-from .module import UnaryModule
+from .module import Module, UnaryModule
+
+if TYPE_CHECKING:
+    from ._graph import Graph
 
 
 class AdaptiveAvgPool2d(UnaryModule):
@@ -86,6 +89,11 @@ class AdaptiveMaxPool2d(UnaryModule):
         output, indices = pool(input, self.output_size, return_indices=True)
         self._keep(input, indices)
         return (output, indices) if self.return_indices else output
+
+    def _steps(self, graph: Graph, value: int) -> int:
+        if self.return_indices or type(self).forward is not AdaptiveMaxPool2d.forward:
+            return Module._steps(self, graph, value)
+        return graph.function(self, value)
 
     def backward(self, grad_output: Any) -> Array:
         """The input's gradient: each window's goes to its maximum."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -12,6 +12,9 @@ from ..functional._convolution import Activation, as_activation
 from .activation import module_of
 from .containers import _Listed
 from .module import Module
+
+if TYPE_CHECKING:
+    from ._graph import Graph
 
 
 class Concat(_Listed):
@@ -34,20 +37,37 @@ class Concat(_Listed):
     (1, 10, 5, 5)
     """
 
+    _settled = ("dim",)
+
     def __init__(self, *branches: Module | Mapping[str, Module], dim: int = 1) -> None:
         self.dim = as_int("Concat", "dim", dim)
         super().__init__(*branches)
 
     def forward(self, input: Any) -> Array:
         """The branches' outputs, one after the other along `dim`."""
-        outputs = {name: branch(input) for name, branch in self.named_children()}
-        if not outputs:
+        program = self._program()
+        if program is not None:
+            output: Array = program(input)
+            return output
+        return self._joined([branch(input) for branch in self.children()])
+
+    def _joined(self, outputs: list[Any]) -> Array:
+        names = [name for name, _ in self.named_children()]
+        if not names:
             raise ValueError("Concat: there is no branch (wanted at least one)")
-        arrays = [as_array("Concat", f"the output of {name}", y) for name, y in outputs.items()]
-        self._check(dict(zip(outputs, arrays, strict=True)))
-        float_arrays("Concat", **{f"output {name}": y for name, y in outputs.items()})
+        named = {
+            name: as_array("Concat", f"the output of {name}", output)
+            for name, output in zip(names, outputs, strict=True)
+        }
+        self._check(named)
+        arrays = float_arrays("Concat", **{f"output {name}": y for name, y in named.items()})
         self._keep([array.shape for array in arrays])
         return joined(arrays, self.dim)
+
+    def _steps(self, graph: Graph, value: int) -> int:
+        if type(self).forward is not Concat.forward or not len(self):
+            return super()._steps(graph, value)
+        return graph.join(self, [graph.visit(branch, value) for branch in self.children()])
 
     def backward(self, grad_output: Any, needs_input: bool = True) -> Any:
         """The sum of the branches' input gradients; None where `needs_input` is False."""
@@ -137,9 +157,18 @@ class Residual(Module):
 
     def forward(self, input: Any) -> Any:
         """activation(branch(input) + shortcut(input))."""
+        program = self._program()
+        if program is not None:
+            return program(input)
         x = as_array("Residual", "input", input)
         y = as_array("Residual", "the branch's output", self.branch(x))
         z = x if self.shortcut is None else self.shortcut(x)
+        self._check(y, z)
+        self._keep(y.shape)
+        total = y + z
+        return total if self.activation is None else self.activation(total)
+
+    def _check(self, y: Array, z: Array) -> None:
         if y.shape != z.shape:
             around = "input" if self.shortcut is None else "the shortcut's output"
             raise ValueError(
@@ -147,9 +176,14 @@ class Residual(Module):
                 "(wanted one shape)"
             )
         float_arrays("Residual", branch=y, shortcut=z)
-        self._keep(y.shape)
-        total = y + z
-        return total if self.activation is None else self.activation(total)
+
+    def _steps(self, graph: Graph, value: int) -> int:
+        if type(self).forward is not Residual.forward:
+            return super()._steps(graph, value)
+        branch = graph.visit(self.branch, value)
+        shortcut = value if self.shortcut is None else graph.visit(self.shortcut, value)
+        total = graph.sum(self, [branch, shortcut])
+        return total if self.activation is None else graph.visit(self.activation, total)
 
     def backward(self, grad_output: Any, needs_input: bool = True) -> Any:
         """The sum of both input gradients; None where `needs_input` is False."""

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .module import Module
 from .parameter import Parameter
+
+if TYPE_CHECKING:
+    from ._graph import Graph
 
 
 class Composite(Module):
@@ -49,6 +52,11 @@ class Composite(Module):
         """The structure's output."""
         return self.structure(input)
 
+    def _steps(self, graph: Graph, value: int) -> int:
+        if type(self).forward is not Composite.forward:
+            return super()._steps(graph, value)
+        return graph.visit(self.structure, value)
+
     def backward(self, grad_output: Any, needs_input: bool = True) -> Any:
         """The structure's input gradient; None where `needs_input` is False."""
         if needs_input:
@@ -75,7 +83,7 @@ class Composite(Module):
 
     def _pack(self) -> None:
         structure, between = self._made()
-        for module in reversed(between):
+        for module in between:
             module._lock()
             module._pack()
         self._packed = (structure,)

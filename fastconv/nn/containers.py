@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from ..functional._coerce import as_array
-from ._conv import _ConvNd
-from .activation import activation_of
 from .module import Module
+
+if TYPE_CHECKING:
+    from ._graph import Graph
 
 Self = TypeVar("Self", bound="_Listed")
 
@@ -83,36 +83,19 @@ class Sequential(_Listed):
 
     def forward(self, input: Any) -> Any:
         """The output of the last module."""
-        if self._packed is None:
-            for module in self.children():
-                input = module(input)
-            return input
-        for joined, first, followers in self._packed:
-            if joined is not None and first._frozen and followers[0]._frozen:
-                input = joined(as_array(type(first).__name__, "input", input))
-            else:  # nothing to join, or thawed apart from this container
-                input = first(input)
-                for module in followers:
-                    input = module(input)
+        program = self._program()
+        if program is not None:
+            return program(input)
+        for module in self.children():
+            input = module(input)
         return input
 
-    def _pack(self) -> None:
-        """Steps of one module, or of a convolution with the affine map and activation after it."""
-        self._packed = []
-        rest = list(self.children())
-        while rest:
-            first, followers = rest.pop(0), []
-            affine = activation = joined = None
-            if isinstance(first, _ConvNd) and first._packed_forward:
-                affine = rest[0]._affine() if rest else None
-                if affine is not None:
-                    followers.append(rest.pop(0))
-                activation = activation_of(rest[0]) if rest else None
-                if activation is not None:
-                    followers.append(rest.pop(0))
-                if followers:
-                    joined = first._pack_with(activation, affine)
-            self._packed.append((joined, first, followers))
+    def _steps(self, graph: Graph, value: int) -> int:
+        if type(self).forward is not Sequential.forward:
+            return super()._steps(graph, value)
+        for module in self.children():
+            value = graph.visit(module, value)
+        return value
 
     def backward(self, grad_output: Any, needs_input: bool = True) -> Any:
         """The gradient of the first module's input; None where `needs_input` is False.

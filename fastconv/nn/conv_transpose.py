@@ -51,8 +51,10 @@ class _ConvTransposeNd(_ConvNd):
         return self.in_channels, self.out_channels // self.groups
 
     def __call__(self, input: Any, output_size: Ints | None = None) -> Array:
-        run = self._packed or self.forward
-        output: Array = run(input, output_size)
+        run = self._packed
+        if run is None and self._frozen and self._packed_forward:
+            run = self._packed = self._pack_with(None, None)
+        output: Array = (run or self.forward)(input, output_size)
         return output
 
     def forward(self, input: Any, output_size: Ints | None = None) -> Array:
@@ -86,7 +88,9 @@ class _ConvTransposeNd(_ConvNd):
 
     def _pack_with(self, activation: Activation, affine: Affine) -> Callable[..., Array]:
         weights, bias = self._pack_weights(affine)
-        return lambda input, size=None: self._run(input, size, bias, activation, weights)
+        return lambda input, size=None, residual=None, out=None: self._run(
+            input, size, bias, activation, weights, residual, out
+        )
 
     def _along_outputs(self, scale: Array) -> Array:
         """The groups' output channels, for the input channels of each."""
@@ -100,11 +104,13 @@ class _ConvTransposeNd(_ConvNd):
         bias: Any,
         activation: Activation,
         weights: _core.Weights | None,
+        residual: Array | None = None,
+        out: Array | None = None,
     ) -> Array:
         return _transposed.forward(
             type(self).__name__, self.dims, input, self.weight, bias, self.stride, self.padding,
-            self.output_padding, self.groups, self.dilation, output_size, activation, None, "auto",
-            "NCHW", None, weights,
+            self.output_padding, self.groups, self.dilation, output_size, activation, residual,
+            "auto", "NCHW", out, weights,
         )  # fmt: skip
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from .. import functional as F
 from ..functional._coerce import Array
 from ..random import Rng, as_generator, draw_seed
 from .module import Module
+
+if TYPE_CHECKING:
+    from ._graph import Graph
 
 
 class Dropout(Module):
@@ -37,6 +40,9 @@ class Dropout(Module):
         output: Array = getattr(F, self.function)(input, self.p, self.training, seed=seed)
         self._keep(input, seed)
         return output
+
+    def _steps(self, graph: Graph, value: int) -> int:
+        return value if type(self).forward is Dropout.forward else super()._steps(graph, value)
 
     def backward(self, grad_output: Any) -> Array:
         """`grad_output` through the same mask, drawn again from its seed."""

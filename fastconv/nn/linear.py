@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import numpy.typing as npt
 
+from .. import _core
 from .. import functional as F
-from ..functional._coerce import Array, as_array, as_int
+from ..functional._coerce import Array, as_array, as_int, float_arrays
+from ..functional._convolution import ALGORITHMS, Activation, as_activation
 from ..random import Rng, uniform
 from .module import Module
 from .parameter import Parameter
+
+if TYPE_CHECKING:
+    from ._graph import Graph
 
 
 class Linear(Module):
@@ -39,6 +44,7 @@ class Linear(Module):
     """
 
     bias: Parameter | None
+    _folds = False  # channels are not features
 
     def __init__(
         self,
@@ -61,9 +67,26 @@ class Linear(Module):
 
     def forward(self, input: Any) -> Array:
         """The product, shape (\\*, out_features)."""
+        if self._frozen:
+            if self._packed is None:
+                self._packed = self._pack_with(None)
+            product: Array = self._packed(as_array("Linear", "input", input))
+            return product
         output = F.linear(input, self.weight, self.bias)
         self._keep(input)
         return output
+
+    def _steps(self, graph: Graph, value: int) -> int:
+        if type(self).forward is not Linear.forward:
+            return super()._steps(graph, value)
+        return graph.sums(self, value)
+
+    def _pack_with(self, activation: Activation, affine: None = None) -> _FrozenLinear:
+        """The layer on its weights of now, with an activation after it."""
+        if self._weights is None:
+            weight = self.weight.data[:, :, None]
+            object.__setattr__(self, "_weights", _core.Weights("Linear", weight, 1))
+        return _FrozenLinear(self, activation)
 
     def backward(self, grad_output: Any) -> Any:
         """The input's gradient; adds those of weight and bias."""
@@ -93,6 +116,41 @@ class Linear(Module):
         return f"in_features={self.in_features}, out_features={self.out_features}, bias={bias}"
 
 
+class _FrozenLinear:
+    """A linear layer on packed weights: a convolution whose pixels are the rows of its input."""
+
+    def __init__(self, layer: Linear, activation: Activation) -> None:
+        self._weight = layer.weight
+        self._frozen = _core.FrozenConv(
+            "Linear", layer._weights, None if layer.bias is None else layer.bias.data, 1, 0, 1,
+            *as_activation("Linear", activation), ALGORITHMS["tiled"],
+        )  # fmt: skip
+
+    def __call__(
+        self, input: Array, residual: Array | None = None, out: Array | None = None
+    ) -> Array:
+        x, w = float_arrays("Linear", input=input, weight=self._weight)
+        if x.ndim < 1 or x.shape[-1] != w.shape[1]:
+            return F.linear(x, w)  # which says what is wrong
+        if out is None:
+            out = np.empty((*x.shape[:-1], len(w)), x.dtype)
+        if out.size:
+            self._frozen(_pixels(x), None if residual is None else _pixels(residual), _pixels(out))
+        return out
+
+    def bind(self, input: Array, residual: Array | None, out: Array) -> _core.BoundConv:
+        """The call on arrays that stay, whose leading axes are in one run of memory."""
+        around = None if residual is None else _pixels(residual)
+        return self._frozen.bind(_pixels(input), around, _pixels(out))
+
+
+def _pixels(array: Array) -> Array:
+    """(\\*, features) as (1, features, pixels)."""
+    rows: Array = array.reshape(-1, array.shape[-1])
+    pixels: Array = rows.T[None]
+    return pixels
+
+
 class Flatten(Module):
     """Join the dimensions from `start_dim` to `end_dim` (inclusive) into one.
 
@@ -101,6 +159,8 @@ class Flatten(Module):
     >>> nn.Flatten()(np.zeros((8, 16, 5, 5))).shape
     (8, 400)
     """
+
+    _settled: ClassVar[tuple[str, ...]] = ("start_dim", "end_dim")
 
     def __init__(self, start_dim: int = 1, end_dim: int = -1) -> None:
         self.start_dim = as_int("Flatten", "start_dim", start_dim)
@@ -119,6 +179,11 @@ class Flatten(Module):
         flat: Array = x.reshape(*x.shape[:start], joined, *x.shape[end + 1 :])
         self._keep(x.shape)
         return flat
+
+    def _steps(self, graph: Graph, value: int) -> int:
+        if type(self).forward is not Flatten.forward:
+            return super()._steps(graph, value)
+        return graph.view(self, value)
 
     def backward(self, grad_output: Any) -> Array:
         """The gradient in the input's shape."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, NamedTuple, TypeVar
+from itertools import count
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -11,7 +12,12 @@ from .. import functional as F
 from ..functional._coerce import Array, as_array
 from .parameter import Parameter
 
+if TYPE_CHECKING:
+    from ._compiled import Program
+    from ._graph import Graph
+
 Self = TypeVar("Self", bound="Module")
+_stamps = count(1)
 
 
 class IncompatibleKeys(NamedTuple):
@@ -39,9 +45,10 @@ class Module:
     training: bool = True
     _buffers: tuple[str, ...] = ()
     _saved: tuple[Any, ...] | None = None
-    _frozen: bool = False
+    _frozen: int = 0  # which freezing this is; 0: none
+    _thaws: ClassVar[list[int]] = [0]  # how often any module was thawed
     _locked: tuple[Array, ...] = ()  # arrays that thawing makes writeable again
-    _packed: Any = None  # what a frozen layer computes with
+    _packed: Any = None  # what a frozen module computes with, once it was called
     _weights: Any = None  # its packed weights
     _settled: ClassVar[tuple[str, ...]] = ()  # names of what `_packed` depends on
 
@@ -230,8 +237,10 @@ class Module:
         """Infer from here on as `eval` does, faster: weights are packed once, in a private copy.
 
         Parameters and buffers are read-only until `train` thaws, so that a write raises and is not
-        ignored. Inside a `Sequential` an activation that follows a convolution is computed with
-        it. Any number of threads may call.
+        ignored. A structure of `Sequential`, `Residual` and `Concat` becomes a list of steps: a
+        convolution or linear layer with the batch norm, the addition and the activation after it
+        is one call, and what is computed inside lies in a few buffers that are used again. The
+        first call on arrays of a shape prepares it. Any number of threads may call.
 
         >>> import fastconv.nn as nn
         >>> import numpy as np
@@ -243,7 +252,7 @@ class Module:
         ValueError: assignment destination is read-only
         """
         self.eval()
-        for module in reversed(list(self.modules())):  # a container packs with what its parts did
+        for module in self.modules():
             module._lock()
             module._pack()
         return self
@@ -256,20 +265,38 @@ class Module:
         self._locked += tuple(array for array in arrays if array.flags.writeable)
         for array in arrays:
             array.flags.writeable = False
-        self._frozen = True
+        self._frozen = self._frozen or next(_stamps)
 
     def _pack(self) -> None:
-        """Make `_packed` where the layer has a faster way for weights that stay."""
+        """Make `_packed` where it must be there before the first call."""
+
+    def _program(self) -> Program | None:
+        """Of a frozen structure its steps; None while it is not, or some module inside."""
+        if not self._frozen:
+            return None
+        program: Program | None = self._packed
+        if program is None or not program.holds():
+            if not all(module._frozen for module in self.modules()):
+                return None
+            from ._compiled import Program
+
+            self._packed = program = Program(self)
+        return program
+
+    def _steps(self, graph: Graph, value: int) -> int:
+        """Append to `graph` what this module makes of `value` in eval(); its output's number."""
+        return graph.layer(self, value)
 
     def _affine(self) -> tuple[Array, Array] | None:
         """Scale and shift of each channel, of a layer that in `eval` is nothing else.
 
-        A frozen `Sequential` folds such a layer into the convolution before it.
+        A frozen structure folds such a layer into the convolution before it.
         """
         return None
 
     def _thaw(self) -> None:
-        self._frozen, self._packed, self._weights = False, None, None
+        self._thaws[0] += 1
+        self._frozen, self._packed, self._weights = 0, None, None
         for value in vars(self).values():
             if isinstance(value, Parameter):
                 value._frozen = False
@@ -297,6 +324,9 @@ class FunctionModule(Module):
     function: ClassVar[str]
     settings: ClassVar[tuple[str, ...]] = ()
 
+    def __init_subclass__(cls) -> None:
+        cls._settled = cls.settings
+
     def _settings(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.settings}
 
@@ -311,6 +341,11 @@ class UnaryModule(FunctionModule):
         output: Array = getattr(F, self.function)(input, **self._settings())
         self._keep(input, output if self.keeps_output else None)
         return output
+
+    def _steps(self, graph: Graph, value: int) -> int:
+        if type(self).forward is not UnaryModule.forward:
+            return super()._steps(graph, value)
+        return graph.function(self, value)
 
     def backward(self, grad_output: Any) -> Array:
         """The input's gradient."""

@@ -23,6 +23,7 @@ class _BatchNorm(Module):
     running_mean: Any
     running_var: Any
     num_batches_tracked: Any
+    _settled: ClassVar[tuple[str, ...]] = ("eps",)
 
     def __init__(
         self,

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from .. import functional as F
 from ..functional._coerce import Array, Ints, Padding
-from .module import UnaryModule
+from .module import Module, UnaryModule
+
+if TYPE_CHECKING:
+    from ._graph import Graph
 
 
 class MaxPool2d(UnaryModule):
@@ -55,6 +58,11 @@ class MaxPool2d(UnaryModule):
         output, indices = pool(input, **self._settings(), return_indices=True)
         self._keep(input, indices)
         return (output, indices) if self.return_indices else output
+
+    def _steps(self, graph: Graph, value: int) -> int:
+        if self.return_indices or type(self).forward is not MaxPool2d.forward:
+            return Module._steps(self, graph, value)
+        return graph.function(self, value)
 
     def backward(self, grad_output: Any) -> Array:
         """The input's gradient: each window's goes to its maximum."""

@@ -4,7 +4,6 @@
 // weights: [tap][ic][NV vectors]      sums: [pixel][NV vectors]
 #pragma once
 
-#include <limits>
 
 #include "conv/strip_part.hpp"
 #include "plan/machine.hpp"
@@ -117,17 +116,16 @@ class ChannelMethod {
   // Where no pixel is at an image's side and whole vectors of channels are to be written side by
   // side, tiles write to the caller's memory.
   bool can_finish(const Epilogue<T>& epilogue) const {
-    return inside_ && axes_.width.phases == 1 && shape_.output.channel == 1 && shape_.oc % kernels_.lanes == 0 &&
-           (epilogue.activation == Activation::none || epilogue.activation == Activation::relu);
+    return inside_ && axes_.width.phases == 1 && shape_.output.channel == 1 &&
+           shape_.oc % kernels_.lanes == 0 && bounds_only(epilogue);
   }
   void finish(const StripSource<T>& source, const T* weight,
               const StoreChannelsArgs<T>& target) const {
     ChannelTileArgs<T> args = tile_args(source, weight);
     args.sum_step = target.column_stride;
     args.finish = true;
-    args.floor = target.epilogue.activation == Activation::relu
-                     ? T{0}
-                     : -std::numeric_limits<T>::infinity();
+    args.floor = floor_of(target.epilogue);
+    args.ceiling = ceiling_of(target.epilogue);
     args.bias = target.bias;
     const std::int64_t units = target.width / kernels_.lanes;
     for_each_tile(source, units, 0, [&](const Tile& tile, Index each) {

@@ -8,6 +8,7 @@
 // results do not depend on who runs them.
 #pragma once
 
+#include <limits>
 #include <memory>
 #include <string>
 
@@ -93,6 +94,20 @@ struct CorrelationArrays {
   T* output;
   Epilogue<T> epilogue;
 };
+
+// The activations that are no more than bounds, which a register tile applies as it stores.
+template <class T>
+bool bounds_only(const Epilogue<T>& epilogue) {
+  return epilogue.activation <= Activation::relu6;
+}
+template <class T>
+T floor_of(const Epilogue<T>& epilogue) {
+  return epilogue.activation == Activation::none ? -std::numeric_limits<T>::infinity() : T{0};
+}
+template <class T>
+T ceiling_of(const Epilogue<T>& epilogue) {
+  return epilogue.activation == Activation::relu6 ? T{6} : std::numeric_limits<T>::infinity();
+}
 
 // How a part's work is cut for one execution.
 struct Tasks {

@@ -4,7 +4,6 @@
 // weights: [ic][tap][MR]      sums: [phase][MR][pixel, with the gaps between rows]
 #pragma once
 
-#include <limits>
 
 #include "conv/strip_part.hpp"
 #include "plan/machine.hpp"
@@ -98,16 +97,15 @@ class PixelMethod {
   bool can_finish(const Epilogue<T>& epilogue) const {
     return (lies_flat() || by_rows_) && axes_.width.phases == 1 &&
            axes_.width.stride * shape_.output.axis[2] == 1 &&
-           (epilogue.activation == Activation::none || epilogue.activation == Activation::relu);
+           bounds_only(epilogue);
   }
   void finish(const StripSource<T>& source, const T* weight,
               const StoreChannelsArgs<T>& target) const {
     TileArgs<T> args = tile_args(source, weight, 0);
     args.sum_stride = target.channel_stride;
     args.finish = true;
-    args.floor = target.epilogue.activation == Activation::relu
-                     ? T{0}
-                     : -std::numeric_limits<T>::infinity();
+    args.floor = floor_of(target.epilogue);
+    args.ceiling = ceiling_of(target.epilogue);
     args.bias = target.bias;
     const Block& block = source.block;
     const bool flat = lies_flat();

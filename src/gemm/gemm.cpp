@@ -47,6 +47,7 @@ void Gemm<T>::run(const T* packed_a, const T* b, Index b_stride, std::int64_t co
                            pc > 0,
                            false,
                            0,
+                           0,
                            nullptr,
                            nullptr};
           kernels_.tile[rows][nr_ / kernels_.lanes](args);

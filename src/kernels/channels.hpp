@@ -59,8 +59,9 @@ void channel_tile(const ChannelTileArgs<T>& args) {
       if (args.finish) {
         if (args.bias) sum[m][v] += load(args.bias + v * kLanes<T>);
         if (args.residual) sum[m][v] += load(args.residual + at);
-        const Vec<T> floor = broadcast(args.floor);
+        const Vec<T> floor = broadcast(args.floor), ceiling = broadcast(args.ceiling);
         sum[m][v] = sum[m][v] < floor ? floor : sum[m][v];
+        sum[m][v] = sum[m][v] > ceiling ? ceiling : sum[m][v];
       }
       store(args.sum + at, sum[m][v]);
     }

@@ -99,6 +99,7 @@ template <class T, Index N>
 FASTCONV_INLINE Part<T, N> activate_sum(Part<T, N> x, Epilogue<T> epilogue) {
   if (epilogue.activation == Activation::none) return x;
   if (epilogue.activation == Activation::relu) return x < 0 ? Part<T, N>{} : x;
+  if (epilogue.activation == Activation::relu6) return clamp6<T, N>(x);
   return activate_apart<T, N>(x, epilogue);
 }
 

@@ -39,9 +39,10 @@ struct TileArgs {
   T* sum;
   Index sum_stride;  // from m to m + 1
   bool accumulate;   // add to what sum holds
-  // Where `finish`, what is stored is max(sum + bias[m] + residual(m, q), floor), NaN staying NaN.
+  // Where `finish`, what is stored is sum + bias[m] + residual(m, q), at least floor and at most
+  // ceiling, NaN staying NaN.
   bool finish;
-  T floor;
+  T floor, ceiling;
   const T* bias;      // or null
   const T* residual;  // strides as the sum's, or null
 };
@@ -136,7 +137,7 @@ struct ChannelTileArgs {
   bool accumulate;
   // As in TileArgs, with a bias for each v.
   bool finish;
-  T floor;
+  T floor, ceiling;
   const T *bias, *residual;
 };
 

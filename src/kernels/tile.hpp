@@ -43,7 +43,8 @@ void tile(const TileArgs<T>& args) {
   }
   FASTCONV_UNROLL
   for (int m = 0; m < MR; ++m) {
-    const Vec<T> floor = broadcast(args.floor), bias = broadcast(args.bias ? args.bias[m] : T{0});
+    const Vec<T> floor = broadcast(args.floor), ceiling = broadcast(args.ceiling);
+    const Vec<T> bias = broadcast(args.bias ? args.bias[m] : T{0});
     FASTCONV_UNROLL
     for (int v = 0; v < NV; ++v) {
       const Index at = m * args.sum_stride + v * kLanes<T>;
@@ -51,6 +52,7 @@ void tile(const TileArgs<T>& args) {
         sum[m][v] += bias;
         if (args.residual) sum[m][v] += load(args.residual + at);
         sum[m][v] = sum[m][v] < floor ? floor : sum[m][v];
+        sum[m][v] = sum[m][v] > ceiling ? ceiling : sum[m][v];
       }
       store(args.sum + at, sum[m][v]);
     }

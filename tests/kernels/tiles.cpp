@@ -7,13 +7,15 @@
 namespace fastconv::test {
 namespace {
 
-double finished(double sum, double floor) { return sum < floor ? floor : sum; }
+double finished(double sum, double floor, double ceiling) {
+  return sum < floor ? floor : sum > ceiling ? ceiling : sum;
+}
 
 template <class T>
 void test_tile(const Kernels<T>& kernels, int m, int v, int mode) {
   const Index width = v * kernels.lanes, stride = width + draw(0, 3), depth = draw(1, 9);
   const bool accumulate = mode & 1, finish = mode & 2, biased = coin(), residual = coin();
-  const double floor = coin() ? 0 : -kInfinity;
+  const double floor = coin() ? 0 : -kInfinity, ceiling = coin() ? 6 : kInfinity;
   begin_case("tile", {{"MR", m}, {"NV", v}, {"depth", depth}, {"accumulate", accumulate},
                       {"finish", finish}, {"bias", biased}, {"residual", residual}});
   std::vector<Index> offset;
@@ -34,13 +36,13 @@ void test_tile(const Kernels<T>& kernels, int m, int v, int mode) {
       if (finish) {
         if (biased) value += static_cast<double>(bias[i]);
         if (residual) value += static_cast<double>(other[at]);
-        value = finished(value, floor);
+        value = finished(value, floor, ceiling);
       }
       sum.expect(at, value);
     }
   kernels.tile[m][v]({strip.data(), offset.data(), depth, weight.data(), sum.data(), stride,
-                      accumulate, finish, static_cast<T>(floor), biased ? bias.data() : nullptr,
-                      residual ? other.data() : nullptr});
+                      accumulate, finish, static_cast<T>(floor), static_cast<T>(ceiling),
+                      biased ? bias.data() : nullptr, residual ? other.data() : nullptr});
   sum.check();
 }
 
@@ -50,7 +52,7 @@ void test_channel_tile(const Kernels<T>& kernels, int m, int v, int mode) {
   const Index taps = draw(1, 4), channels = draw(1, 5);
   const Index pixel_step = coin() ? 1 : draw(2, 9), channel_step = draw(1, 40);
   const bool accumulate = mode & 1, finish = mode & 2, biased = coin(), residual = coin();
-  const double floor = coin() ? 0 : -kInfinity;
+  const double floor = coin() ? 0 : -kInfinity, ceiling = coin() ? 6 : kInfinity;
   begin_case("channel_tile",
              {{"MR", m}, {"NV", v}, {"taps", taps}, {"channels", channels},
               {"pixel_step", pixel_step}, {"accumulate", accumulate}, {"finish", finish},
@@ -79,14 +81,14 @@ void test_channel_tile(const Kernels<T>& kernels, int m, int v, int mode) {
       if (finish) {
         if (biased) value += static_cast<double>(bias[i]);
         if (residual) value += static_cast<double>(other[at]);
-        value = finished(value, floor);
+        value = finished(value, floor, ceiling);
       }
       sum.expect(at, value);
     }
   kernels.channel_tile[m][v]({pixels.data(), tap.data(), taps, channels, channel_step, pixel_step,
                               weight.data(), sum.data(), step, accumulate, finish,
-                              static_cast<T>(floor), biased ? bias.data() : nullptr,
-                              residual ? other.data() : nullptr});
+                              static_cast<T>(floor), static_cast<T>(ceiling),
+                              biased ? bias.data() : nullptr, residual ? other.data() : nullptr});
   sum.check();
 }
 

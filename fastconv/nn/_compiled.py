@@ -1,0 +1,257 @@
+"""A frozen structure of modules, run step by step in a few buffers that are used again.
+
+The first call on arrays of one shape and memory order makes each value in memory of its own, and
+notes their shapes. From these a plan is made: which values are views of others (a flattened one; a
+branch's in its channels of the joined ones), from when to when each is needed, and in which buffer
+it lies. Values keep the memory order that eval() gives them: on one thread the convolutions of
+ResNet-50 take 80 ms on planes of channels and 81 ms channels-last, those of MobileNetV2 6.5 and
+6.9 ms. Later calls run in a frame: the buffers, and the steps bound to them. Calls at the same
+time take a frame each.
+
+Arrays that leave are not in buffers: the output, and what a module reads that is not of this
+package, since it may keep it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .. import _core
+from ..functional._coerce import Array, as_array
+from ._graph import Graph, Join, Step
+from .module import Module
+
+PLANS = 16  # shapes of which a program keeps the plan
+ALIGNMENT = 64  # bytes, of a vector
+
+
+class Program:
+    """The steps of a frozen module, and a plan for each shape that it was called on."""
+
+    def __init__(self, module: Module) -> None:
+        graph = Graph()
+        graph.output = graph.visit(module, 0)
+        self.name = type(module).__name__
+        self.steps, self.output = graph.fused(), graph.output
+        self.plans: dict[tuple[Any, ...], Plan] = {}
+        self._stamps = [(part, part._frozen) for part in graph.modules]
+        self._thaws = Module._thaws[0]
+
+    def holds(self) -> bool:
+        """Whether all modules are frozen as they were."""
+        if self._thaws != Module._thaws[0]:
+            thaws = Module._thaws[0]
+            if any(part._frozen != stamp for part, stamp in self._stamps):
+                return False
+            self._thaws = thaws
+        return True
+
+    def __call__(self, input: Any) -> Any:
+        if isinstance(input, (tuple, list, dict)):
+            return self.values(input)[self.output]
+        x = input if type(input) is np.ndarray else as_array(self.name, "input", input)
+        key = (x.shape, x.strides, x.dtype, _core.isa())
+        plan = self.plans.get(key)
+        if plan is None:
+            return self._first(key, x)
+        try:
+            frame = plan.idle.pop()
+        except IndexError:
+            frame = Frame(self, plan)
+        output = frame.run(x)
+        plan.idle.append(frame)
+        return output
+
+    def _first(self, key: tuple[Any, ...], x: Array) -> Any:
+        values = self.values(x)
+        if all(isinstance(array, np.ndarray) and array.size for array in values.values()):
+            while len(self.plans) >= PLANS:
+                self.plans.pop(next(iter(self.plans)), None)
+            self.plans[key] = Plan(self, values)
+        return values[self.output]
+
+    def values(self, x: Any) -> dict[int, Any]:
+        """Each value in memory of its own."""
+        values = {0: x}
+        for step in self.steps:
+            values[step.output] = step.run([values[value] for value in step.inputs])
+        return values
+
+
+class Value:
+    """What a plan knows of a value."""
+
+    def __init__(self, array: Array) -> None:
+        self.shape, self.strides, self.dtype = array.shape, array.strides, array.dtype
+        self.bytes = array.nbytes
+        self.parent: int | None = None  # the value that it is a view of, ...
+        self.view: Callable[[Array], Array] = np.asarray  # ... and which view
+        self.leaves = False  # memory of its own, that nobody writes to again
+        self.first = self.last = -1  # the steps that write to it first and read it last
+        self.buffer = -1
+
+
+class Plan:
+    """Where the values of one shape lie."""
+
+    def __init__(self, program: Program, arrays: dict[int, Array]) -> None:
+        self.values = {number: Value(array) for number, array in arrays.items()}
+        self.idle: list[Frame] = []
+        self.buffers: list[int] = []  # their bytes
+        self._settle(program, arrays)
+        self._join(program)
+        self._allot(program)
+
+    def root(self, number: int) -> int:
+        """The value whose memory this one is in."""
+        parent = self.values[number].parent
+        return number if parent is None else self.root(parent)
+
+    @property
+    def bytes(self) -> int:
+        """Of all buffers."""
+        return sum(self.buffers)
+
+    def _settle(self, program: Program, arrays: dict[int, Array]) -> None:
+        """Views, and what leaves."""
+        for step in program.steps:
+            value, output = self.values[step.output], arrays[step.output]
+            source = step.inputs[0]
+            if not step.writes and np.may_share_memory(output, arrays[source]):
+                value.parent, shape = source, output.shape
+                value.view = lambda array, shape=shape: array.reshape(shape)  # type: ignore[misc]
+            value.leaves = not step.writes and value.parent is None
+        leaving = [0, program.output]
+        leaving += [value for step in program.steps if not step.trusted for value in step.inputs]
+        for number in leaving:
+            self.values[self.root(number)].leaves = True
+
+    def _join(self, program: Program) -> None:
+        """Let branches write to their channels of what joins them, from the last join on.
+
+        What has a residual does not, for the residual's strides must be those of what is written.
+        """
+        writers = {
+            step.output
+            for step in program.steps
+            if step.writes and (len(step.inputs) == 1 or isinstance(step, Join))
+        }
+        for step in reversed(program.steps):
+            if not isinstance(step, Join) or self.values[self.root(step.output)].leaves:
+                continue
+            shapes = [self.values[number].shape for number in step.inputs]
+            for place, number in enumerate(step.inputs):
+                value = self.values[number]
+                if number in writers and value.parent is None and not value.leaves:
+                    value.parent = step.output
+                    value.view = lambda array, step=step, shapes=shapes, place=place: (  # type: ignore[misc]
+                        step.parts(array, shapes)[place]
+                    )
+
+    def _allot(self, program: Program) -> None:
+        """A buffer for each value that stays inside, free again after its last reader."""
+        for moment, step in enumerate(program.steps):
+            for number in (step.output, *step.inputs):
+                root = self.values[self.root(number)]
+                root.first = moment if root.first < 0 else root.first
+                root.last = moment
+        free: list[int] = []
+        for moment, step in enumerate(program.steps):
+            root = self.values[self.root(step.output)]
+            if root.first == moment and not root.leaves:
+                root.buffer = self._take(free, root.bytes)
+            ending = {self.root(number) for number in (step.output, *step.inputs)}
+            free += [
+                self.values[number].buffer
+                for number in ending
+                if self.values[number].last == moment and self.values[number].buffer >= 0
+            ]
+
+    def _take(self, free: list[int], size: int) -> int:
+        """The free buffer that fits best, the largest made larger, or a new one."""
+        if not free:
+            self.buffers.append(size)
+            return len(self.buffers) - 1
+        fitting = [buffer for buffer in free if self.buffers[buffer] >= size]
+        best = (
+            min(fitting, key=self.buffers.__getitem__)
+            if fitting
+            else max(free, key=self.buffers.__getitem__)
+        )
+        free.remove(best)
+        self.buffers[best] = max(self.buffers[best], size)
+        return best
+
+
+class Frame:
+    """Buffers, and the steps as calls on them. One call at a time runs in it."""
+
+    def __init__(self, program: Program, plan: Plan) -> None:
+        self.buffers = [_aligned(size) for size in plan.buffers]
+        self._output = program.output
+        self._arrays: dict[int, Array] = {}  # of the values in buffers, and in a call of the others
+        for number, value in plan.values.items():
+            if plan.values[plan.root(number)].buffer >= 0:
+                self._arrays[number] = self._array(plan, value)
+        self._passing = [number for number in plan.values if number not in self._arrays]
+        self._calls = [self._call(step) for step in program.steps]
+
+    def run(self, x: Array) -> Array:
+        """The output, in memory of its own."""
+        arrays = self._arrays
+        arrays[0] = x
+        for call in self._calls:
+            call()
+        output = arrays[self._output]
+        for number in self._passing:
+            del arrays[number]
+        return output
+
+    def times(self, x: Array, runs: int, seconds: float) -> list[float]:
+        """The median seconds of each step, of so many runs or as take so many seconds."""
+        clock = time.perf_counter
+        times: list[Array] = []
+        start = clock()
+        while len(times) < runs and (len(times) < 3 or clock() - start < seconds):
+            self._arrays[0] = x
+            moments = [clock()]
+            for call in self._calls:
+                call()
+                moments.append(clock())
+            times.append(np.diff(moments))
+        medians: list[float] = np.median(times, axis=0).tolist()
+        return medians
+
+    def _array(self, plan: Plan, value: Value) -> Array:
+        if value.parent is not None:
+            return value.view(self._array(plan, plan.values[value.parent]))
+        memory = self.buffers[value.buffer]
+        array: Array = np.ndarray(value.shape, value.dtype, memory, 0, value.strides)
+        return array
+
+    def _call(self, step: Step) -> Callable[[], object]:
+        arrays, inputs, output = self._arrays, step.inputs, step.output
+        out = arrays.get(output)
+        if not step.writes and out is not None:
+            return _nothing  # a view
+        if out is not None and all(value in arrays for value in inputs):
+            return step.bound([arrays[value] for value in inputs], out)
+
+        def run() -> None:
+            arrays[output] = step.run([arrays[value] for value in inputs], out)
+
+        return run
+
+
+def _aligned(size: int) -> Array:
+    memory = np.empty(size + ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % ALIGNMENT
+    return memory[start : start + size]
+
+
+def _nothing() -> None:
+    pass
