@@ -32,12 +32,14 @@ from .random import manual_seed  # noqa: E402
 from .serialization import load, save  # noqa: E402
 
 if TYPE_CHECKING:
-    from . import models, reference, signal
+    from . import models, reference, signal, training, viz
     from ._explain import explain
+    from .training import fit
 
 __all__ = [
     "__version__",
     "explain",
+    "fit",
     "functional",
     "get_cmake_dir",
     "get_include",
@@ -55,6 +57,8 @@ __all__ = [
     "set_num_threads",
     "show_config",
     "signal",
+    "training",
+    "viz",
     *functional.__all__,
     *nn.__all__,
 ]
@@ -63,9 +67,12 @@ __all__ = [
 # Imported when they are asked for, since who deploys does not need them: the module of each name.
 _ON_DEMAND = {
     "explain": "._explain",
+    "fit": ".training",
     "models": ".models",
     "reference": ".reference",
     "signal": ".signal",
+    "training": ".training",
+    "viz": ".viz",
 }
 
 

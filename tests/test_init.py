@@ -67,7 +67,7 @@ def test_truncated():
     assert abs(values.mean() - 1) < 0.02
     # The variance of a normal distribution cut at ±half a deviation is 0.0803 of the whole's.
     assert abs(values.var() / 4 - 0.0803) < 0.002
-    with pytest.raises(ValueError, match="a is 8.0, b is 9.0"):
+    with pytest.raises(ValueError, match=r"a is 8\.0, b is 9\.0"):
         init.trunc_normal_(np.empty(3), a=8.0, b=9.0)
 
 
