@@ -41,7 +41,7 @@ BLUE, ORANGE, RED, GREY = "#1f5fa8", "#d9722e", "#c8202f", "#6b7280"
 def training_figure(
     history: History, model: nn.Sequential, data: Dataset, predicted: Array, *, title: str = ""
 ) -> Figure:
-    """Draw a training in one figure of 1700 by 1150 pixels; ``figure.savefig(path)`` writes it.
+    """Draw a training in one figure of 1700 by 1100 pixels; ``figure.savefig(path)`` writes it.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def training_figure(
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(17, 11.5), dpi=100, facecolor="white")
+    figure = Figure(figsize=(17, 11), dpi=100, facecolor="white")
     figure.suptitle(title, x=0.03, y=0.975, ha="left", fontsize=18, fontweight="bold")
     grid = figure.add_gridspec(
         2, 3, width_ratios=(1.1, 1, 1.15), height_ratios=(1, 1.05), left=0.03, right=0.985,
@@ -72,14 +72,16 @@ def training_figure(
     )  # fmt: skip
     filters = figure.add_subplot(grid[0, 1])
     drawn = plot_filters(filters, first_weight(model, data.test_images))
-    bar = figure.colorbar(drawn, ax=filters, orientation="horizontal", pad=0.03, shrink=0.7)
+    bar = figure.colorbar(
+        drawn, cax=filters.inset_axes((0, -0.09, 1, 0.035)), orientation="horizontal"
+    )
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=10, length=2)
     plot_confusion(figure.add_subplot(grid[0, 2]), data.test_labels, predicted)
     maps = figure.add_subplot(grid[1, :2])
     plot_feature_maps(maps, feature_maps(model, data.test_images[0]))
     predictions = figure.add_subplot(grid[1, 2])
-    plot_predictions(predictions, data.test_images, data.test_labels, predicted, 6, 8)
+    plot_predictions(predictions, data.test_images, data.test_labels, predicted, 6, 7)
     return figure
 
 
@@ -143,13 +145,13 @@ def plot_feature_maps(axes: Axes, maps: Sequence[tuple[str, Array]], columns: in
         "one held-out image on its way through the network (each map from its least value, white, "
         "to its greatest, black)", loc="left", fontsize=12,
     )  # fmt: skip
-    rows = len(maps)
-    axes.set_xlim(-2.3, columns * 1.08)
-    axes.set_ylim(rows * 1.12, 0)
-    for row, (name, values) in enumerate(maps):
-        top = row * 1.12
-        for column, tile in enumerate(values[:columns]):
-            left = column * 1.08
+    lines = 2 if len(maps) < 4 else 1  # of maps for each place
+    line = 0
+    for name, values in maps:
+        room = columns * lines
+        used = min(lines, -(-len(values) // columns))
+        for place, tile in enumerate(values[:room]):
+            left, top = 1.08 * (place % columns), 1.12 * (line + place // columns)
             axes.imshow(
                 tile, cmap="gray_r", extent=(left, left + 1, top + 1, top),
                 interpolation="nearest", aspect="auto",
@@ -159,11 +161,15 @@ def plot_feature_maps(axes: Axes, maps: Sequence[tuple[str, Array]], columns: in
                 color="#d1d5db", linewidth=0.8,
             )  # fmt: skip
         count, height, width = values.shape
-        shown = f"\n{min(count, columns)} of {count} maps" if count > 1 else ""
+        all_of = "all" if count <= room else f"{room} of"
+        shown = f"\n{all_of} {count} maps" if count > 1 else ""
         axes.text(
-            -0.12, top + 0.5, f"{name}\n{height}x{width}{shown}", ha="right", va="center",
-            fontsize=11, color=GREY,
+            -0.15, 1.12 * (line + used / 2), f"{name}\n{height}x{width}{shown}", ha="right",
+            va="center", fontsize=11, color=GREY,
         )  # fmt: skip
+        line += used
+    axes.set_xlim(-2.3, 1.08 * columns)
+    axes.set_ylim(1.12 * line, 0)
     axes.set_aspect("equal")
     axes.set_axis_off()
     axes.set_anchor("NW")
@@ -255,7 +261,7 @@ def plot_filters(axes: Axes, weight: Array) -> AxesImage:
     """
     filters = np.asarray(weight).mean(axis=1)
     limit = float(np.abs(filters).max()) or 1.0
-    wide = math.ceil((len(filters) * 2) ** 0.5)
+    wide = math.ceil(len(filters) ** 0.5)
     columns = next((n for n in range(wide, 2 * wide) if len(filters) % n == 0), wide)
     tiles = _mosaic(filters, columns, gap=1)[:-1]
     drawn = axes.imshow(tiles, cmap="RdBu_r", vmin=-limit, vmax=limit)
@@ -291,7 +297,7 @@ def plot_predictions(
     spread = right[np.arange(room) * len(right) // max(room, 1)]
     order = np.concatenate([np.flatnonzero(wrong), spread])[: rows * columns]
     height, width = images.shape[2:]
-    gap = max(3, round(0.3 * height))
+    gap = max(3, round(0.4 * height))
     axes.imshow(_mosaic(images[order, 0], columns, gap), cmap="gray_r", vmin=0, vmax=1)
     for place, index in enumerate(order):
         top = (place // columns) * (height + gap) - 0.5
@@ -309,7 +315,7 @@ def plot_predictions(
             color=RED if wrong[index] else GREY, fontweight="bold" if wrong[index] else "normal",
         )  # fmt: skip
     axes.set_title(
-        f"held-out images and their predictions: {wrong.sum()} of {len(labels)} wrong (red)",
+        f"held-out images, what they were taken for: {wrong.sum()} wrong (red)",
         loc="left",
         fontsize=12,
     )

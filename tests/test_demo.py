@@ -70,7 +70,7 @@ def test_demo_trains_and_draws(tmp_path):
     assert lines[7:] == [f"drawn: {picture}"]
     content = picture.read_bytes()
     assert content[:8] == b"\x89PNG\r\n\x1a\n"
-    assert struct.unpack(">II", content[16:24]) == (1700, 1150)
+    assert struct.unpack(">II", content[16:24]) == (1700, 1100)
 
 
 def test_own_data_without_extras(tmp_path, images):
