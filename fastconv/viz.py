@@ -78,10 +78,12 @@ def training_figure(
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=10, length=2)
     plot_confusion(figure.add_subplot(grid[0, 2]), data.test_labels, predicted)
-    maps = figure.add_subplot(grid[1, :2])
-    plot_feature_maps(maps, feature_maps(model, data.test_images[0]))
-    predictions = figure.add_subplot(grid[1, 2])
-    plot_predictions(predictions, data.test_images, data.test_labels, predicted, 6, 7)
+    maps = feature_maps(model, data.test_images[0])
+    if len(maps) > 1:
+        plot_feature_maps(figure.add_subplot(grid[1, :2]), maps)
+    columns = 7 if len(maps) > 1 else 22
+    predictions = figure.add_subplot(grid[1, 2] if len(maps) > 1 else grid[1, :])
+    plot_predictions(predictions, data.test_images, data.test_labels, predicted, 6, columns)
     return figure
 
 
