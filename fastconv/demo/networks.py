@@ -76,15 +76,21 @@ def lenet(in_channels: int, size: int, classes: int) -> nn.Sequential:
     )
 
 
+# Errors of three-fold cross-validation inside the 1437 training digits (of nin one fold, 479):
+# lenet5 23 after 30 epochs, 12 after 60; keras_cnn 13; simple_convnet 17 after 30 epochs; nin 6 with
+# a rate of 0.001, dropout 0.5 and jitter 1.5, 4 with these; softmax 71 after 20 epochs.
 NETWORKS = {
     "lenet": Network("LeNet", lenet),
     "lenet5": Network(
         "LeNet-5 as taught today",
         lambda channels, size, classes: models.lenet5(False, classes, channels, size=size),
+        epochs=60,
     ),
     "lenet5_original": Network(
         "LeNet-5 as published",
         lambda channels, size, classes: models.lenet5(True, classes, channels, size=size),
+        size=32,
+        smoothing=0,
     ),
     "keras_cnn": Network(
         "Keras' CNN",
@@ -100,10 +106,11 @@ NETWORKS = {
     ),
     "nin": Network(
         "Network in network",
-        lambda channels, size, classes: models.nin(classes, channels),
-        epochs=25,
-        lr=0.001,
+        lambda channels, size, classes: models.nin(classes, channels, dropout=0.2),
+        epochs=30,
+        lr=0.002,
         size=8,
+        jitter=1,
     ),
     "softmax": Network(
         "softmax regression",
