@@ -32,13 +32,15 @@ from .random import manual_seed  # noqa: E402
 from .serialization import load, save  # noqa: E402
 
 if TYPE_CHECKING:
-    from . import models, reference, signal
+    from . import models, reference, signal, training, viz
     from ._explain import explain
     from ._summary import summary
+    from .training import fit
 
 __all__ = [
     "__version__",
     "explain",
+    "fit",
     "functional",
     "get_cmake_dir",
     "get_include",
@@ -57,6 +59,8 @@ __all__ = [
     "show_config",
     "signal",
     "summary",
+    "training",
+    "viz",
     *functional.__all__,
     *nn.__all__,
 ]
@@ -65,10 +69,13 @@ __all__ = [
 # Imported when they are asked for, since who deploys does not need them: the module of each name.
 _ON_DEMAND = {
     "explain": "._explain",
+    "fit": ".training",
     "models": ".models",
     "reference": ".reference",
     "signal": ".signal",
     "summary": "._summary",
+    "training": ".training",
+    "viz": ".viz",
 }
 
 

@@ -1,4 +1,4 @@
-"""``python -m fastconv``: the demo, and the paths a linker asks for."""
+"""``python -m fastconv``: the demo, networks as tables, and the paths a linker asks for."""
 
 from __future__ import annotations
 
@@ -15,6 +15,17 @@ PATHS = {
     "--cmakedir": (config.get_cmake_dir, "the folder of fastconv-config.cmake"),
     "--pkgconfigdir": (config.get_pkgconfig_dir, "the folder of fastconv.pc"),
 }
+
+
+MODELS = (
+    "lenet",
+    "lenet5",
+    "lenet5_original",
+    "keras_cnn",
+    "simple_convnet",
+    "nin",
+    "softmax",
+)
 
 
 class Parser(argparse.ArgumentParser):
@@ -52,18 +63,44 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(dest="command", metavar="command")
     demo = commands.add_parser(
         "demo",
-        help="train a LeNet on handwritten digits and draw what it learned",
-        description="Train a LeNet on real handwritten digits with fastconv's kernels, time a "
+        help="train a network on handwritten digits and draw what it learned",
+        description="Train a network on real handwritten digits with fastconv's kernels, time a "
         "training step against plain NumPy, and draw what was learned into one PNG.",
         formatter_class=argparse.ArgumentDefaultsHelpFormatter,
     )
     _add_demo_arguments(demo)
+    predict = commands.add_parser(
+        "predict",
+        help="say which digits pictures show, with weights that demo --save wrote",
+        description="Print class and probability of pictures of one digit each (PNG, JPEG, ...).",
+    )
+    predict.add_argument("images", metavar="IMAGE", nargs="+")
+    predict.add_argument(
+        "--weights", metavar="PATH", default="weights.safetensors",
+        help="what demo --save wrote (default: %(default)s)",
+    )  # fmt: skip
+    summary = commands.add_parser(
+        "summary",
+        help="print the layers of a network of fastconv.models",
+        description="Print the layers of a network of fastconv.models for an input.",
+    )
+    summary.add_argument("name", metavar="NAME", help="resnet50, for one")
+    summary.add_argument(
+        "--shape", metavar="N,C,H,W", type=_shape, default=argparse.SUPPRESS,
+        help="of the input (default: one image of the size that the network is for)",
+    )  # fmt: skip
     options = parser.parse_args(arguments)
 
     if options.command == "demo":
         from .demo import run
 
         return run(options, demo.error)
+    if options.command == "predict":
+        from .demo import weights
+
+        return weights.run(options, predict.error)
+    if options.command == "summary":
+        return _summary(options, summary)
     try:
         for flag in options.paths or ():
             print(PATHS[flag][0]())
@@ -79,6 +116,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _add_demo_arguments(demo: argparse.ArgumentParser) -> None:
     demo.add_argument(
+        "--model",
+        choices=MODELS,
+        default="lenet",
+        help="the network; of LeNet-5 the modern and the published form, softmax is the baseline",
+    )
+    demo.add_argument(
         "--data",
         metavar="PATH",
         default=argparse.SUPPRESS,
@@ -90,13 +133,21 @@ def _add_demo_arguments(demo: argparse.ArgumentParser) -> None:
         metavar="N",
         type=_positive,
         default=argparse.SUPPRESS,
-        help="passes over the training images (default: 40, with --data 3)",
+        help="passes over the training images (default: the network's own, with --data 3)",
     )
     demo.add_argument(
-        "--batch-size", metavar="N", type=_positive, default=32, help="images a training step"
+        "--batch-size",
+        metavar="N",
+        type=_positive,
+        default=argparse.SUPPRESS,
+        help="images a training step (default: the network's own)",
     )
     demo.add_argument(
-        "--lr", metavar="RATE", type=_rate, default=0.003, help="Adam's learning rate at the start"
+        "--lr",
+        metavar="RATE",
+        type=_rate,
+        default=argparse.SUPPRESS,
+        help="Adam's learning rate at the start (default: the network's own)",
     )
     demo.add_argument(
         "--seed",
@@ -116,11 +167,44 @@ def _add_demo_arguments(demo: argparse.ArgumentParser) -> None:
         "--output", metavar="PATH.png", default="fastconv-demo.png", help="where to draw"
     )
     demo.add_argument(
+        "--save",
+        metavar="PATH.safetensors",
+        default=argparse.SUPPRESS,
+        help="where to write the weights, for the command predict",
+    )
+    demo.add_argument(
+        "--checkpoint",
+        metavar="PATH.safetensors",
+        default=argparse.SUPPRESS,
+        help="written after each epoch; where it is there, training goes on from it",
+    )
+    demo.add_argument(
         "--no-plot", action="store_true", default=argparse.SUPPRESS, help="draw nothing"
     )
     demo.add_argument(
         "--quiet", action="store_true", default=argparse.SUPPRESS, help="print the results alone"
     )
+
+
+def _summary(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
+    from . import models
+    from ._explain import explain
+    from .models.__main__ import NETWORKS
+
+    if options.name not in models.__all__:
+        parser.error(f"argument NAME: {options.name!r} (wanted one of {', '.join(models.__all__)})")
+    network = getattr(models, options.name)()
+    image = next(image for name, _, image, _ in NETWORKS if name.startswith(f"{options.name}("))
+    try:
+        print(explain(network, getattr(options, "shape", (1, *image))))
+    except (ValueError, TypeError) as error:
+        parser.error(f"argument --shape: {error}")
+    print(f"{sum(p.size for p in network.parameters() if p.requires_grad):,} parameters learned")
+    return 0
+
+
+def _shape(text: str) -> tuple[int, ...]:
+    return tuple(_positive(size) for size in text.split(","))
 
 
 def _positive(text: str) -> int:

@@ -1,4 +1,4 @@
-"""Pictures of a training: curves, first-layer filters, predictions, and all of them in one figure.
+"""Pictures of a training: curves, first-layer filters, feature maps, confusion matrix, predictions.
 
 Needs Matplotlib (``pip install 'fastconv[demo]'``), imported where a figure is made. Only its
 object interface is used: no pyplot, no window, no display.
@@ -18,7 +18,20 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
 
-__all__ = ["plot_filters", "plot_predictions", "plot_training", "training_figure"]
+    from . import nn
+    from .data import Dataset
+    from .training import History
+
+__all__ = [
+    "feature_maps",
+    "first_weight",
+    "plot_confusion",
+    "plot_feature_maps",
+    "plot_filters",
+    "plot_predictions",
+    "plot_training",
+    "training_figure",
+]
 
 Array = NDArray[Any]
 
@@ -26,25 +39,18 @@ BLUE, ORANGE, RED, GREY = "#1f5fa8", "#d9722e", "#c8202f", "#6b7280"
 
 
 def training_figure(
-    loss: Sequence[float],
-    accuracy: Sequence[float],
-    weight: Array,
-    images: Array,
-    labels: Array,
-    predicted: Array,
-    *,
-    title: str = "",
+    history: History, model: nn.Sequential, data: Dataset, predicted: Array, *, title: str = ""
 ) -> Figure:
-    """Draw a training in one figure of 1400 by 900 pixels; ``figure.savefig(path)`` writes it.
+    """Draw a training in one figure of 1700 by 1100 pixels; ``figure.savefig(path)`` writes it.
 
     Parameters
     ----------
-    loss, accuracy : sequence of float
-        One of each an epoch; accuracy as a share.
-    weight : ndarray, shape (out, in, H, W)
-        The first layer's.
-    images, labels, predicted : ndarray
-        Held-out images ``(N, 1, H, W)`` and their true and predicted classes ``(N,)``.
+    history : fastconv.training.History
+    model : fastconv.nn.Sequential
+        Whose first parameter is a convolution's weight or, of the pixels, a linear layer's.
+    data : fastconv.data.Dataset
+    predicted : ndarray of int, shape (N,)
+        The classes of the test images.
     title : str
 
     Returns
@@ -53,22 +59,156 @@ def training_figure(
     """
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(14, 9), dpi=100, facecolor="white")
+    figure = Figure(figsize=(17, 11), dpi=100, facecolor="white")
+    figure.suptitle(title, x=0.03, y=0.975, ha="left", fontsize=18, fontweight="bold")
     grid = figure.add_gridspec(
-        2, 2, width_ratios=(1, 1.18), height_ratios=(2.6, 1), left=0.045, right=0.985,
-        top=0.88, bottom=0.03, wspace=0.16, hspace=0.33,
+        2, 3, width_ratios=(1.1, 1, 1.15), height_ratios=(1, 1.05), left=0.03, right=0.985,
+        top=0.89, bottom=0.045, wspace=0.13, hspace=0.2,
     )  # fmt: skip
-    curves = grid[0, 0].subgridspec(2, 1, hspace=0.22)
-    loss_axes = figure.add_subplot(curves[0])
-    plot_training(loss_axes, figure.add_subplot(curves[1]), loss, accuracy)
-    filters = figure.add_subplot(grid[1, 0])
-    drawn = plot_filters(filters, weight)
-    bar = figure.colorbar(drawn, cax=filters.inset_axes((1.03, 0, 0.025, 1)))
+    curves = grid[0, 0].subgridspec(2, 1, hspace=0.25)
+    plot_training(
+        figure.add_subplot(curves[0]), figure.add_subplot(curves[1]),
+        history.loss, history.validation_accuracy,
+    )  # fmt: skip
+    filters = figure.add_subplot(grid[0, 1])
+    drawn = plot_filters(filters, first_weight(model, data.test_images))
+    bar = figure.colorbar(
+        drawn, cax=filters.inset_axes((0, -0.09, 1, 0.035)), orientation="horizontal"
+    )
     bar.outline.set_visible(False)
     bar.ax.tick_params(labelsize=10, length=2)
-    plot_predictions(figure.add_subplot(grid[:, 1]), images, labels, predicted)
-    figure.suptitle(title, x=0.045, y=0.97, ha="left", fontsize=17, fontweight="bold")
+    plot_confusion(figure.add_subplot(grid[0, 2]), data.test_labels, predicted)
+    maps = feature_maps(model, data.test_images[0])
+    if len(maps) > 1:
+        plot_feature_maps(figure.add_subplot(grid[1, :2]), maps)
+    columns = 7 if len(maps) > 1 else 22
+    predictions = figure.add_subplot(grid[1, 2] if len(maps) > 1 else grid[1, :])
+    plot_predictions(predictions, data.test_images, data.test_labels, predicted, 6, columns)
     return figure
+
+
+def first_weight(model: nn.Module, images: Array) -> Array:
+    """The first layer's weight (out, in, H, W); of a linear layer, in the images' shape."""
+    weight = next(model.parameters()).data
+    return weight if weight.ndim == 4 else weight.reshape(-1, *images.shape[1:])
+
+
+def feature_maps(model: nn.Sequential, image: Array, stages: int = 4) -> list[tuple[str, Array]]:
+    """What an image becomes on its way through the network.
+
+    Parameters
+    ----------
+    model : fastconv.nn.Sequential
+    image : ndarray, shape (C, H, W)
+    stages : int
+        How many places to look at most, spread from the first to the last.
+
+    Returns
+    -------
+    list of (name, ndarray of shape (maps, H, W))
+        The image itself, then the maps before each layer that learns, and the last ones.
+
+    Examples
+    --------
+    >>> net = fc.nn.Sequential(fc.nn.Conv2d(1, 4, 3), fc.nn.ReLU(), fc.nn.Flatten())
+    >>> [(name, maps.shape) for name, maps in feature_maps(net, np.ones((1, 8, 8), np.float32))]
+    [('input', (1, 8, 8)), ('ReLU 1', (4, 6, 6))]
+    """
+    modes = [(module, module.training) for module in model.modules()]
+    model.eval()
+    found, last, value = [("input", image)], ("input", image), image[None]
+    for name, module in model.named_children():
+        if next(module.parameters(), None) is not None and last[0] != found[-1][0]:
+            found.append(last)
+        value = module(value)
+        if value.ndim == 4 and value.shape[2] * value.shape[3] > 1:
+            label = name if not name.isdigit() else f"{type(module).__name__} {name}"
+            last = (label, value[0])
+    if last[0] != found[-1][0]:
+        found.append(last)
+    for module, mode in modes:
+        module.training = mode
+    count = min(stages, len(found) - 1)
+    chosen = np.linspace(1, len(found) - 1, count).round().astype(int)
+    return [found[0], *(found[place] for place in chosen)]
+
+
+def plot_feature_maps(axes: Axes, maps: Sequence[tuple[str, Array]], columns: int = 12) -> None:
+    """Draw what `feature_maps` gave: a row of maps for each place, each map in its own scale.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    maps : sequence of (name, ndarray of shape (maps, H, W))
+    columns : int
+        How many maps of a row at most.
+    """
+    axes.set_title(
+        "one held-out image on its way through the network (each map from its least value, white, "
+        "to its greatest, black)", loc="left", fontsize=12,
+    )  # fmt: skip
+    lines = 2 if len(maps) < 4 else 1  # of maps for each place
+    line = 0
+    for name, values in maps:
+        room = columns * lines
+        used = min(lines, -(-len(values) // columns))
+        for place, tile in enumerate(values[:room]):
+            left, top = 1.08 * (place % columns), 1.12 * (line + place // columns)
+            axes.imshow(
+                tile, cmap="gray_r", extent=(left, left + 1, top + 1, top),
+                interpolation="nearest", aspect="auto",
+            )  # fmt: skip
+            axes.plot(
+                [left, left + 1, left + 1, left, left], [top, top, top + 1, top + 1, top],
+                color="#d1d5db", linewidth=0.8,
+            )  # fmt: skip
+        count, height, width = values.shape
+        all_of = "all" if count <= room else f"{room} of"
+        shown = f"\n{all_of} {count} maps" if count > 1 else ""
+        axes.text(
+            -0.15, 1.12 * (line + used / 2), f"{name}\n{height}x{width}{shown}", ha="right",
+            va="center", fontsize=11, color=GREY,
+        )  # fmt: skip
+        line += used
+    axes.set_xlim(-2.3, 1.08 * columns)
+    axes.set_ylim(1.12 * line, 0)
+    axes.set_aspect("equal")
+    axes.set_axis_off()
+    axes.set_anchor("NW")
+
+
+def plot_confusion(axes: Axes, labels: Array, predicted: Array) -> None:
+    """Draw how often each class was taken for which; off the diagonal, in red, are the errors.
+
+    Parameters
+    ----------
+    axes : matplotlib.axes.Axes
+    labels, predicted : ndarray of int, shape (N,)
+    """
+    classes = 1 + int(max(labels.max(), predicted.max()))
+    counts = np.zeros((classes, classes), int)
+    np.add.at(counts, (labels, predicted), 1)
+    right = np.eye(classes, dtype=bool)
+    shade = np.where(right, counts / max(1, counts.max()), 0.0)
+    axes.imshow(shade, cmap="Blues", vmin=0, vmax=1.6)
+    wrong = np.where(right | (counts == 0), np.nan, counts / max(1, counts[~right].max()))
+    axes.imshow(wrong, cmap="Reds", vmin=-0.3, vmax=1.5)
+    if classes <= 20:
+        for true, taken in zip(*np.nonzero(counts)):
+            axes.text(
+                taken, true, str(counts[true, taken]), ha="center", va="center", fontsize=11,
+            )  # fmt: skip
+    places = np.arange(classes) if classes <= 20 else np.linspace(0, classes - 1, 11).astype(int)
+    axes.set_xticks(places)
+    axes.set_yticks(places)
+    axes.tick_params(labelsize=10, length=0)
+    axes.spines[:].set_color("#d1d5db")
+    axes.set_xlabel("predicted class", fontsize=11)
+    axes.set_ylabel("true class", fontsize=11)
+    axes.set_title(
+        f"confusion matrix: {(labels != predicted).sum()} of {len(labels)} off the diagonal",
+        loc="left", fontsize=12,
+    )  # fmt: skip
 
 
 def plot_training(
@@ -86,7 +226,7 @@ def plot_training(
 
     losses, percent = np.asarray(loss), 100 * np.asarray(accuracy)
     for axes, values, colour, name in (
-        (loss_axes, losses, BLUE, f"training loss (labels smoothed), {losses[-1]:.3g} at last"),
+        (loss_axes, losses, BLUE, f"training loss, {losses[-1]:.3g} at last"),
         (accuracy_axes, percent, ORANGE, f"held-out accuracy, {percent[-1]:.2f} % at last"),
     ):
         epochs = np.arange(1, len(values) + 1)
@@ -123,7 +263,7 @@ def plot_filters(axes: Axes, weight: Array) -> AxesImage:
     """
     filters = np.asarray(weight).mean(axis=1)
     limit = float(np.abs(filters).max()) or 1.0
-    wide = math.ceil((len(filters) * 2) ** 0.5)
+    wide = math.ceil(len(filters) ** 0.5)
     columns = next((n for n in range(wide, 2 * wide) if len(filters) % n == 0), wide)
     tiles = _mosaic(filters, columns, gap=1)[:-1]
     drawn = axes.imshow(tiles, cmap="RdBu_r", vmin=-limit, vmax=limit)
@@ -159,7 +299,7 @@ def plot_predictions(
     spread = right[np.arange(room) * len(right) // max(room, 1)]
     order = np.concatenate([np.flatnonzero(wrong), spread])[: rows * columns]
     height, width = images.shape[2:]
-    gap = max(3, round(0.3 * height))
+    gap = max(3, round(0.4 * height))
     axes.imshow(_mosaic(images[order, 0], columns, gap), cmap="gray_r", vmin=0, vmax=1)
     for place, index in enumerate(order):
         top = (place // columns) * (height + gap) - 0.5
@@ -177,7 +317,7 @@ def plot_predictions(
             color=RED if wrong[index] else GREY, fontweight="bold" if wrong[index] else "normal",
         )  # fmt: skip
     axes.set_title(
-        f"held-out images and their predictions: {wrong.sum()} of {len(labels)} wrong (red)",
+        f"held-out images, what they were taken for: {wrong.sum()} wrong (red)",
         loc="left",
         fontsize=12,
     )

@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 
 import fastconv as fc
-from fastconv import data, demo
+from fastconv import data, demo, training
+from fastconv.demo import steps
 
 
 def run(folder, *arguments, code=0, before=""):
@@ -69,7 +70,7 @@ def test_demo_trains_and_draws(tmp_path):
     assert lines[7:] == [f"drawn: {picture}"]
     content = picture.read_bytes()
     assert content[:8] == b"\x89PNG\r\n\x1a\n"
-    assert struct.unpack(">II", content[16:24]) == (1400, 900)
+    assert struct.unpack(">II", content[16:24]) == (1700, 1100)
 
 
 def test_own_data_without_extras(tmp_path, images):
@@ -105,19 +106,19 @@ def test_demo_learns_digits():
     model = demo.lenet(1, 16, 10)
     history = demo.train(model, digits, epochs=14)
     assert history.loss[-1] < history.loss[0]
-    assert history.accuracy[-1] >= 0.97
-    right = demo.predict(model, digits.test_images) == digits.test_labels
-    assert right.mean() == history.accuracy[-1]
+    assert history.validation_accuracy[-1] >= 0.97
+    right = training.predict(model, digits.test_images) == digits.test_labels
+    assert right.mean() == history.validation_accuracy[-1]
 
 
 @pytest.mark.parametrize("size", [8, 16, 19, 20, 28])
 def test_reference_step_agrees(size, monkeypatch):
-    monkeypatch.setattr(demo, "ROUNDS", 1)
+    monkeypatch.setattr(steps, "ROUNDS", 1)
     rng = np.random.default_rng(0)
     images = rng.random((4, 1, size, size)).astype(np.float32)
     model = demo.lenet(1, size, 10)
     before = [array.copy() for array in model.state_dict().values()]
-    times = demo.time_steps(model, images, rng.integers(0, 10, 4))
+    times = steps.time_steps(model, images, rng.integers(0, 10, 4))
     assert min(times) > 0
     for array, old in zip(model.state_dict().values(), before):
         np.testing.assert_array_equal(array, old)
@@ -128,7 +129,7 @@ def test_steps_that_differ_are_not_timed(monkeypatch):
     monkeypatch.setattr(fc.reference, "relu_backward", lambda gy, x: relu(gy, x) * 1.01)
     images = np.random.default_rng(0).random((4, 1, 8, 8)).astype(np.float32)
     with pytest.raises(RuntimeError, match="disagree"):
-        demo.time_steps(demo.lenet(1, 8, 10), images, np.arange(4))
+        steps.time_steps(demo.lenet(1, 8, 10), images, np.arange(4))
 
 
 @pytest.mark.parametrize(
@@ -171,6 +172,10 @@ def test_missing_extras(tmp_path, blocked, named):
         (["--data", "tiny.npz"], "--data: images are 7x7"),
         (["--output", "picture.txt"], "--output: picture.txt"),
         (["--output", "nowhere/picture.png"], "--output: nowhere"),
+        (["--model", "lenet6"], "--model: invalid choice: 'lenet6'"),
+        (["--save", "weights.txt"], "--save: weights.txt"),
+        (["--checkpoint", "nowhere/run.safetensors"], "--checkpoint: nowhere"),
+        (["--checkpoint", "net.safetensors"], "--checkpoint: fit: checkpoint .* holds no training"),
         (["--colour"], "unrecognized arguments: --colour"),
     ],
 )
@@ -184,6 +189,10 @@ def test_wrong_arguments(tmp_path, arguments, reason):
     for name, shape in {"flat.npz": (2, 8, 9), "tiny.npz": (2, 7, 7)}.items():
         arrays = [np.zeros(shape, np.uint8), np.zeros(2, int)] * 2
         np.savez(tmp_path / name, **dict(zip(data.NPZ_KEYS, arrays)))
+    fc.save(tmp_path / "net.safetensors", {"a": np.zeros(1)})
+    if "net.safetensors" in arguments:
+        pytest.importorskip("sklearn")
+        arguments = [*arguments, "--quiet"]
     output, errors = run(tmp_path, "demo", *arguments, code=2)
     assert output == ""
     assert re.search(reason, errors), errors
@@ -203,14 +212,25 @@ def test_version_and_help_are_light(tmp_path):
         output, errors = run(tmp_path, *arguments, before=block)
         assert errors == ""
         assert "--cmakedir" in output
-        assert "train a LeNet" in output
+        assert "train a network" in output
     output, _ = run(tmp_path, "demo", "--help", before=block)
-    for option in ("data", "epochs", "batch-size", "lr", "seed", "threads", "output", "quiet"):
+    for option in (
+        "data",
+        "epochs",
+        "batch-size",
+        "lr",
+        "seed",
+        "threads",
+        "output",
+        "quiet",
+        "model",
+    ):
         assert f"--{option}" in output
 
 
 def test_import_is_light(tmp_path):
-    heavy = ["argparse", "fastconv.data", "fastconv.demo", "fastconv.viz", "fastconv.reference"]
+    names = ("data", "demo", "models", "reference", "signal", "training", "viz", "_explain")
+    heavy = ["argparse", "json", *(f"fastconv.{name}" for name in names)]
     code = f"import numpy, sys; b = set(sys.modules); import fastconv; print([m for m in {heavy} "
     done = subprocess.run(
         [sys.executable, "-c", code + "if m in sys.modules and m not in b])"],

@@ -1,5 +1,6 @@
 """Layers with torch's names: they hold parameters and have ``forward`` and ``backward``."""
 
+from . import init as init
 from .activation import (
     Hardswish,
     LeakyReLU,
