@@ -14,6 +14,8 @@ constexpr double kWorkPerThread = 2e5;
 
 std::atomic<int> chosen{0};  // by set_num_threads; 0 while it was not called
 
+thread_local int of_call = 0;  // 0: no call has a number of its own
+
 // What OpenMP allowed when the library was loaded: a lower value now is somebody's limit.
 const int initial_max = omp_get_max_threads();
 
@@ -24,7 +26,11 @@ void set_num_threads(int n) noexcept {
   chosen = n;
 }
 
+ThreadsOfCall::ThreadsOfCall(int n) noexcept { of_call = n; }
+ThreadsOfCall::~ThreadsOfCall() { of_call = 0; }
+
 int get_num_threads() noexcept {
+  if (of_call > 0) return of_call;
   const int n = chosen;
   const int limit = omp_get_max_threads();
   if (n == 0) return limit;
