@@ -31,7 +31,7 @@ VERSIONS = ("3.10", "3.11", "3.12", "3.13")
 # The oldest NumPy that has a wheel for each, and is supported.
 OLDEST_NUMPY = {"3.10": "1.26.0", "3.11": "1.26.0", "3.12": "1.26.0", "3.13": "2.1.0"}
 NOT_TIMED = "not microseconds and not quick and not torch"
-QUICK_TESTS = ("test_module.py", "test_conv.py", "test_pool.py", "test_runtime.py")
+QUICK_TESTS = ("test_inputs.py", "test_module.py", "test_runtime.py")
 
 
 def interpreter(version):
