@@ -10,10 +10,16 @@ import sys
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from fastconv import reference
 
 TESTS = Path(__file__).parent
+
+
+def needs(*programs):
+    missing = [program for program in programs if not shutil.which(program)]
+    return pytest.mark.skipif(bool(missing), reason=f"no {', '.join(missing)}")
 
 
 def run(*command, **options):

@@ -3,21 +3,15 @@
 from __future__ import annotations
 
 import re
-import shutil
 from pathlib import Path
 
 import pytest
 from conftest import FORCED
-from consumers import check_c, check_cpp, check_ctypes, clean_environment, follow, run
+from consumers import check_c, check_cpp, check_ctypes, clean_environment, follow, needs, run
 
 import fastconv as fc
 
 pytestmark = pytest.mark.skipif(bool(FORCED), reason="tells nothing of the ISA; run once, unforced")
-
-
-def needs(*programs):
-    missing = [program for program in programs if not shutil.which(program)]
-    return pytest.mark.skipif(bool(missing), reason=f"no {', '.join(missing)}")
 
 
 @needs("cmake", "cc")

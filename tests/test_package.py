@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import shutil
@@ -11,18 +12,13 @@ from pathlib import Path
 
 import pytest
 from conftest import FORCED
-from consumers import check_c, check_cpp, follow, run
+from consumers import check_c, check_cpp, check_ctypes, follow, needs, run
 
 import fastconv as fc
 from fastconv import _core
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = Path(_core.__file__).parent
-
-
-def needs(*programs):
-    missing = [program for program in programs if not shutil.which(program)]
-    return pytest.mark.skipif(bool(missing), reason=f"no {', '.join(missing)}")
 
 
 def symbols(*arguments):
@@ -154,6 +150,7 @@ int main(void) {
 
 
 @needs("cc")
+@pytest.mark.skipif(bool(FORCED), reason="tells nothing of the ISA; run once, unforced")
 def test_what_must_fail_in_c(tmp_path):
     """A C program gets statuses and messages, and no crash."""
     source, library = tmp_path / "main.c", fc.get_library_dir()
@@ -181,6 +178,10 @@ def test_the_core_builds_and_installs_without_python(tmp_path):
     prefix = (tmp_path / "prefix").rename(tmp_path / "moved")
     check_c(follow("c", tmp_path / "c", block=1, PREFIX=str(prefix)))
     check_cpp(follow("cpp", tmp_path / "cpp", block=1, PREFIX=str(prefix)))
+    check_ctypes(follow("ctypes", tmp_path / "ctypes", block=1, PREFIX=str(prefix)))
+    if importlib.util.find_spec("pybind11"):
+        extension = follow("pybind11", tmp_path / "pybind11", block=1, PREFIX=str(prefix))
+        assert "good: " in extension
     (pc,) = prefix.rglob("fastconv.pc")
     told = run("pkg-config", "--cflags", "--libs", "fastconv",
                env={**os.environ, "PKG_CONFIG_PATH": str(pc.parent)})  # fmt: skip

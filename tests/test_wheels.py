@@ -15,8 +15,17 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from consumers import TESTS, check_c, check_cpp, check_ctypes, clean_environment, follow, run
-from test_package import declared, needs, symbols
+from consumers import (
+    TESTS,
+    check_c,
+    check_cpp,
+    check_ctypes,
+    clean_environment,
+    follow,
+    needs,
+    run,
+)
+from test_package import declared, symbols
 
 ROOT = TESTS.parent
 pytestmark = [
@@ -104,9 +113,11 @@ def environment(wheel, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def own(environment):
-    """The environment of the Python that runs the tests."""
-    return environment(f"3.{sys.version_info.minor}")
+def own(environment, source):
+    """The environment of the Python that runs the tests, with nothing left of any build."""
+    python = environment(f"3.{sys.version_info.minor}")
+    shutil.rmtree(source / "build", ignore_errors=True)
+    return python
 
 
 def test_sdist_holds_the_sources_alone(sdist):
