@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import os
 import re
 import shutil
@@ -11,25 +12,13 @@ from pathlib import Path
 
 import pytest
 from conftest import FORCED
+from consumers import check_c, check_cpp, check_ctypes, follow, needs, run
 
 import fastconv as fc
 from fastconv import _core
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = Path(_core.__file__).parent
-
-
-def needs(*programs):
-    missing = [program for program in programs if not shutil.which(program)]
-    return pytest.mark.skipif(bool(missing), reason=f"no {', '.join(missing)}")
-
-
-def run(*command, **options):
-    done = subprocess.run(
-        [str(part) for part in command], capture_output=True, text=True, check=False, **options
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
 
 
 def symbols(*arguments):
@@ -159,43 +148,66 @@ int main(void) {
 }
 """
 
-PROJECT = """
-cmake_minimum_required(VERSION 3.20)
-project(consumer {languages})
-find_package(fastconv {version} CONFIG REQUIRED)
-add_executable(consumer main.c)
-set_target_properties(consumer PROPERTIES C_STANDARD 99 C_EXTENSIONS OFF)
-target_link_libraries(consumer PRIVATE fastconv::fastconv)
-"""
+
+@needs("cc")
+@pytest.mark.skipif(bool(FORCED), reason="tells nothing of the ISA; run once, unforced")
+def test_what_must_fail_in_c(tmp_path):
+    """A C program gets statuses and messages, and no crash."""
+    source, library = tmp_path / "main.c", fc.get_library_dir()
+    source.write_text(PROGRAM)
+    run("cc", "-std=c99", source, f"-I{fc.get_include()}", f"-L{library}", "-lfastconv",
+        f"-Wl,-rpath,{library}", "-o", tmp_path / "main")  # fmt: skip
+    assert fc.__version__ in run(tmp_path / "main")
 
 
-def consume(folder, *options, languages="C"):
-    """Builds and runs a C program against an installed fastconv."""
-    folder.mkdir()
-    (folder / "main.c").write_text(PROGRAM)
-    project = PROJECT.format(version=fc.__version__, languages=languages)
-    (folder / "CMakeLists.txt").write_text(project)
-    run("cmake", "-S", folder, "-B", folder / "build", *options)
-    run("cmake", "--build", folder / "build")
-    assert fc.__version__ in run(folder / "build" / "consumer")
-
-
-@needs("cmake", "cc")
-def test_a_c_program_links_the_installed_package(tmp_path):
-    consume(tmp_path / "consumer", f"-Dfastconv_DIR={fc.get_cmake_dir()}")
-
-
-@needs("cmake", "c++")
-@pytest.mark.skipif(bool(FORCED), reason="builds every ISA; run once, unforced")
-@pytest.mark.parametrize("shared", ["ON", "OFF"])
-def test_the_core_builds_and_installs_without_python(tmp_path, shared):
-    """And without a warning."""
-    build, prefix = tmp_path / "build", tmp_path / "prefix"
+def install(prefix, build, *options):
+    """Builds the core without Python and without a warning, and installs it below `prefix`."""
     run("cmake", "-S", ROOT, "-B", build, "-DFASTCONV_PYTHON=OFF", "-DFASTCONV_WERROR=ON",
-        f"-DFASTCONV_SHARED={shared}", f"-DCMAKE_INSTALL_PREFIX={prefix}")  # fmt: skip
+        f"-DCMAKE_INSTALL_PREFIX={prefix}", *options)  # fmt: skip
     run("cmake", "--build", build, "--parallel", "2")
     run("cmake", "--install", build)
     shutil.rmtree(build)
-    languages = "C" if shared == "ON" else "C CXX"
-    consume(tmp_path / "consumer", f"-DCMAKE_PREFIX_PATH={prefix}", languages=languages)
     assert not list(prefix.rglob("*.py"))
+
+
+@needs("cmake", "c++", "pkg-config")
+@pytest.mark.skipif(bool(FORCED), reason="builds every ISA; run once, unforced")
+def test_the_core_builds_and_installs_without_python(tmp_path):
+    """And what was installed may be moved."""
+    install(tmp_path / "prefix", tmp_path / "build")
+    prefix = (tmp_path / "prefix").rename(tmp_path / "moved")
+    check_c(follow("c", tmp_path / "c", block=1, PREFIX=str(prefix)))
+    check_cpp(follow("cpp", tmp_path / "cpp", block=1, PREFIX=str(prefix)))
+    check_ctypes(follow("ctypes", tmp_path / "ctypes", block=1, PREFIX=str(prefix)))
+    if importlib.util.find_spec("pybind11"):
+        extension = follow("pybind11", tmp_path / "pybind11", block=1, PREFIX=str(prefix))
+        assert "good: " in extension
+    (pc,) = prefix.rglob("fastconv.pc")
+    told = run("pkg-config", "--cflags", "--libs", "fastconv",
+               env={**os.environ, "PKG_CONFIG_PATH": str(pc.parent)})  # fmt: skip
+    assert {Path(flag[2:]).resolve() for flag in told.split() if flag[:2] in ("-I", "-L")} == {
+        (prefix / "include").resolve(), pc.parents[1].resolve(),
+    }  # fmt: skip
+    (tmp_path / "cpp" / "CMakeLists.txt").write_text(
+        "cmake_minimum_required(VERSION 3.20)\nproject(p NONE)\nfind_package(fastconv 9.0 CONFIG)\n"
+        'if(fastconv_FOUND)\nmessage(FATAL_ERROR "is no 9.0")\nendif()\n'
+    )
+    run(
+        "cmake", "-S", tmp_path / "cpp", "-B", tmp_path / "version", f"-DCMAKE_PREFIX_PATH={prefix}"
+    )
+
+
+@needs("cmake", "c++")
+@pytest.mark.skipif(bool(FORCED), reason="builds a library; run once, unforced")
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="builds a kernel set of x86-64")
+def test_a_static_core_with_one_kernel_set(tmp_path):
+    options = ("-DFASTCONV_SHARED=OFF", "-DFASTCONV_ISAS=baseline")
+    install(tmp_path / "prefix", tmp_path / "build", *options)
+    check_cpp(follow("cpp", tmp_path / "cpp", block=1, PREFIX=str(tmp_path / "prefix")))
+
+
+@needs("cmake", "c++")
+@pytest.mark.skipif(bool(FORCED), reason="builds a library; run once, unforced")
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="builds a kernel set of x86-64")
+def test_a_program_builds_the_library_along(tmp_path):
+    check_cpp(follow("cpp", tmp_path / "cpp", block=2, CHECKOUT=str(ROOT)))

@@ -1,5 +1,7 @@
 // The C entry points: handles, statuses, and no exception past this file.
 #include <array>
+#include <cstddef>
+#include <cstring>
 #include <variant>
 
 #include "api/check.hpp"
@@ -65,6 +67,7 @@ void correlate(const fastconv_plan& plan, const ConvShape& shape, const fastconv
       {plan.problem.activation, static_cast<T>(plan.problem.slope)}};
   if (b.prepared) {
     check_prepared(b.prepared->shape, shape);
+    if (Rehearsal::is_on()) return correlation.run(arrays, input);  // packs nothing
     const auto& weights = *std::get<std::unique_ptr<const Prepared<T>>>(b.prepared->weights);
     return correlation.run(arrays, weights.packed(plan.table, plan.direction, correlation).get());
   }
@@ -113,6 +116,54 @@ void execute(const fastconv_plan& plan, const PoolShape& shape, const Kernels<T>
   if (!max_pool_backward(shape, grad_output, indices, grad_input))
     invalid("indices has an element outside the plane (wanted 0 to " +
             std::to_string(shape.inputs() - 1) + ")");
+}
+
+// The buffers of an execution; what an older header's struct lacks is zero.
+fastconv_buffers checked(const fastconv_plan* plan, const fastconv_buffers* buffers) {
+  constexpr std::size_t kFirstSize = offsetof(fastconv_buffers, workspace);
+  if (!plan || !buffers) invalid("plan or buffers is NULL");
+  if (buffers->size < kFirstSize || buffers->size > sizeof(fastconv_buffers))
+    invalid("the buffers' size is " + std::to_string(buffers->size) + " (wanted " +
+            std::to_string(sizeof(fastconv_buffers)) + ")");
+  fastconv_buffers all{};
+  std::memcpy(&all, buffers, buffers->size);
+  if (all.threads < 0)
+    invalid("threads is " + std::to_string(all.threads) + " (wanted at least 1, or 0)");
+  return all;
+}
+
+void execute(const fastconv_plan& plan, const fastconv_buffers& buffers) {
+  std::visit(
+      [&](const auto& shape) {
+        if (shape.dtype == Dtype::float32)
+          execute(plan, shape, plan.table.f32, buffers);
+        else
+          execute(plan, shape, plan.table.f64, buffers);
+      },
+      plan.problem.shape);
+}
+
+// What an execution with these buffers allocates: it runs without its tasks, so that no array is
+// touched.
+std::size_t workspace_of(const fastconv_plan& plan, fastconv_buffers buffers) {
+  alignas(double) static char any[sizeof(double)];
+  buffers.input = buffers.weight = buffers.grad_output = any;
+  buffers.output = buffers.grad_input = buffers.grad_weight = any;
+  if (plan.direction == FASTCONV_BACKWARD_INPUT)
+    buffers.indices = reinterpret_cast<std::int64_t*>(any);
+  const Rehearsal rehearsal;
+  execute(plan, buffers);
+  return rehearsal.bytes();
+}
+
+void execute_in_workspace(const fastconv_plan& plan, const fastconv_buffers& buffers) {
+  try {
+    const Workspace workspace(buffers.workspace, buffers.workspace_bytes);
+    return execute(plan, buffers);
+  } catch (const WorkspaceTooSmall&) {
+  }
+  invalid("workspace_bytes is " + std::to_string(buffers.workspace_bytes) + " (wanted at least " +
+          std::to_string(workspace_of(plan, buffers)) + ")");
 }
 
 }  // namespace
@@ -199,25 +250,43 @@ void fastconv_plan_destroy(fastconv_plan* plan) { delete plan; }
 
 fastconv_status fastconv_execute(const fastconv_plan* plan, const fastconv_buffers* buffers) {
   return guard([&] {
-    if (!plan || !buffers) invalid("plan or buffers is NULL");
-    if (buffers->size != sizeof(fastconv_buffers))
-      invalid("the buffers' size is " + std::to_string(buffers->size) + " (wanted " +
-              std::to_string(sizeof(fastconv_buffers)) + ")");
-    std::visit(
-        [&](const auto& shape) {
-          if (shape.dtype == Dtype::float32)
-            execute(*plan, shape, plan->table.f32, *buffers);
-          else
-            execute(*plan, shape, plan->table.f64, *buffers);
-        },
-        plan->problem.shape);
+    const fastconv_buffers all = checked(plan, buffers);
+    const ThreadsOfCall threads(all.threads);
+    if (all.workspace)
+      execute_in_workspace(*plan, all);
+    else
+      execute(*plan, all);
     executed_isa = plan->table.name;
+  });
+}
+
+fastconv_status fastconv_plan_workspace(const fastconv_plan* plan, const fastconv_buffers* buffers,
+                                        size_t* bytes) {
+  return guard([&] {
+    const fastconv_buffers all = checked(plan, buffers);
+    if (!bytes) invalid("bytes is NULL");
+    const ThreadsOfCall threads(all.threads);
+    *bytes = workspace_of(*plan, all);
   });
 }
 
 const char* fastconv_last_error(void) { return last_error.c_str(); }
 
 const char* fastconv_version(void) { return FASTCONV_VERSION; }
+
+int fastconv_has(const char* name) {
+  constexpr const char* kNames[] = {
+      "float32", "float64", "direct",    "im2col",  "tiled",   "relu",     "relu6", "leaky_relu",
+      "sigmoid", "tanh",    "silu",      "max",     "avg",     "lp",       "hard_swish",
+      "threads", "prepared", "workspace"};
+  int has = 0;
+  guard([&] {
+    if (!name) return;
+    for (const char* known : kNames) has |= std::strcmp(known, name) == 0;
+    has |= find_table(name) != nullptr;
+  });
+  return has;
+}
 
 const char* fastconv_compiler(void) {
 #if defined(__clang__)

@@ -149,6 +149,7 @@ std::shared_ptr<const T> Prepared<T>::packed(const KernelTable& table,
                                              fastconv_direction direction,
                                              const Correlation<T>& correlation) const {
   const std::lock_guard lock(mutex_);
+  const OutsideWorkspace outside;
   std::shared_ptr<const T>& packed =
       packed_[isa_and_direction(table, direction) + correlation.packed_format()];
   if (!packed) {

@@ -8,7 +8,7 @@
 
 namespace fastconv {
 
-#if defined(__x86_64__)
+// Each is defined where src/cmake/isa.cmake builds the set of that name.
 namespace avx512 {
 const KernelTable& table() noexcept;
 }
@@ -18,15 +18,9 @@ const KernelTable& table() noexcept;
 namespace baseline {
 const KernelTable& table() noexcept;
 }
-#elif defined(__aarch64__)
 namespace neon {
 const KernelTable& table() noexcept;
 }
-#else
-namespace baseline {
-const KernelTable& table() noexcept;
-}
-#endif
 
 namespace {
 
@@ -35,17 +29,24 @@ std::vector<const KernelTable*> detect() {
   std::vector<const KernelTable*> tables;
 #if defined(__x86_64__)
   __builtin_cpu_init();
-  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  if (avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"))
+#endif
+#if defined(FASTCONV_WITH_AVX512)
+  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl") &&
+      __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
     tables.push_back(&avx512::table());
-  if (avx2) tables.push_back(&avx2::table());
-  tables.push_back(&baseline::table());
-#elif defined(__aarch64__)
-  tables.push_back(&neon::table());
-#else
+#endif
+#if defined(FASTCONV_WITH_AVX2)
+  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+    tables.push_back(&avx2::table());
+#endif
+#if defined(FASTCONV_WITH_BASELINE)
   tables.push_back(&baseline::table());
 #endif
+#if defined(FASTCONV_WITH_NEON)
+  tables.push_back(&neon::table());
+#endif
+  if (tables.empty()) throw std::runtime_error("none of the library's kernel sets runs here");
   return tables;
 }
 

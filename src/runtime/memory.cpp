@@ -8,6 +8,7 @@
 #include <cstring>
 #include <mutex>
 #include <new>
+#include <utility>
 #include <vector>
 
 namespace fastconv {
@@ -42,8 +43,13 @@ class Pool {
       header->bytes = rounded;
     }
     void* block = header + 1;
-    if (poison_) std::memset(block, 0xff, rounded);  // all bits set is a NaN in both dtypes
+    poison(block, rounded);
     return block;
+  }
+
+  // All bits set is a NaN in both dtypes.
+  void poison(void* block, std::size_t bytes) const noexcept {
+    if (poison_) std::memset(block, 0xff, bytes);
   }
 
   void free(void* block) noexcept {
@@ -111,10 +117,47 @@ Pool& pool() {
 
 }  // namespace
 
-void* pool_allocate(std::size_t bytes) { return pool().allocate(bytes); }
+namespace {
+
+thread_local Workspace* workspace = nullptr;
+thread_local Rehearsal* rehearsal = nullptr;
+
+constexpr std::uintptr_t aligned(std::uintptr_t place) {
+  return (place + kAlignment - 1) / kAlignment * kAlignment;
+}
+
+}  // namespace
+
+Workspace::Workspace(void* memory, std::size_t bytes) noexcept
+    : next_(aligned(reinterpret_cast<std::uintptr_t>(memory))), begin_(next_),
+      end_(reinterpret_cast<std::uintptr_t>(memory) + bytes) {
+  workspace = this;
+}
+Workspace::~Workspace() { workspace = nullptr; }
+
+OutsideWorkspace::OutsideWorkspace() noexcept : before_(std::exchange(workspace, nullptr)) {}
+OutsideWorkspace::~OutsideWorkspace() { workspace = before_; }
+
+Rehearsal::Rehearsal() noexcept { rehearsal = this; }
+Rehearsal::~Rehearsal() { rehearsal = nullptr; }
+bool Rehearsal::is_on() noexcept { return rehearsal != nullptr; }
+
+void* pool_allocate(std::size_t bytes) {
+  if (rehearsal) rehearsal->bytes_ += aligned(bytes);
+  if (!workspace) return pool().allocate(bytes);
+  Workspace& own = *workspace;
+  if (own.next_ > own.end_ || own.end_ - own.next_ < bytes) throw WorkspaceTooSmall();
+  void* const block = reinterpret_cast<void*>(own.next_);
+  pool().poison(block, bytes);
+  own.next_ = aligned(own.next_ + bytes);
+  return block;
+}
 
 void pool_free(void* block) noexcept {
-  if (block) pool().free(block);
+  if (!block) return;
+  const auto place = reinterpret_cast<std::uintptr_t>(block);
+  if (workspace && workspace->begin_ <= place && place < workspace->end_) return;
+  pool().free(block);
 }
 
 void pool_release() noexcept { pool().release(); }

@@ -1,10 +1,12 @@
 // Aligned memory that is used again.
 //
 // The first touch of fresh pages costs more than most convolutions, so freed blocks wait in a
-// bounded pool for the next request of their size class. Outputs and workspaces come from here.
+// bounded pool for the next request of their size class. Outputs and workspaces come from here, or
+// where a caller brings memory of its own for an execution, workspaces from there.
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 
 namespace fastconv {
@@ -16,6 +18,50 @@ void* pool_allocate(std::size_t bytes);
 void pool_free(void* block) noexcept;
 void pool_release() noexcept;
 void pool_set_poison(bool on) noexcept;
+
+// As long as it lives, what the calling thread allocates is cut from the caller's memory, one block
+// behind the other, and freeing does nothing; a block that does not fit throws WorkspaceTooSmall.
+class Workspace {
+ public:
+  Workspace(void* memory, std::size_t bytes) noexcept;
+  ~Workspace();
+  Workspace(const Workspace&) = delete;
+  Workspace& operator=(const Workspace&) = delete;
+
+ private:
+  friend void* pool_allocate(std::size_t bytes);
+  friend void pool_free(void* block) noexcept;
+  std::uintptr_t next_, begin_, end_;
+};
+struct WorkspaceTooSmall {};
+
+// As long as it lives, what the calling thread allocates comes from the pool: it outlives the call.
+class OutsideWorkspace {
+ public:
+  OutsideWorkspace() noexcept;
+  ~OutsideWorkspace();
+  OutsideWorkspace(const OutsideWorkspace&) = delete;
+  OutsideWorkspace& operator=(const OutsideWorkspace&) = delete;
+
+ private:
+  Workspace* before_;
+};
+
+// As long as it lives, the calling thread does no tasks (see threads.hpp), and what it allocates is
+// counted: how large a Workspace the same call would want.
+class Rehearsal {
+ public:
+  Rehearsal() noexcept;
+  ~Rehearsal();
+  Rehearsal(const Rehearsal&) = delete;
+  Rehearsal& operator=(const Rehearsal&) = delete;
+  std::size_t bytes() const noexcept { return bytes_; }
+  static bool is_on() noexcept;
+
+ private:
+  friend void* pool_allocate(std::size_t bytes);
+  std::size_t bytes_ = kAlignment;  // wherever the memory begins
+};
 
 struct PoolDeleter {
   void operator()(void* block) const noexcept { pool_free(block); }

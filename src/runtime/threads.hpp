@@ -10,10 +10,21 @@
 
 #include <cstdint>
 
+#include "runtime/memory.hpp"
+
 namespace fastconv {
 
 void set_num_threads(int n) noexcept;
 int get_num_threads() noexcept;
+
+// As long as it lives, calls of the calling thread get n threads; n = 0: as many as ever.
+class ThreadsOfCall {
+ public:
+  explicit ThreadsOfCall(int n) noexcept;
+  ~ThreadsOfCall();
+  ThreadsOfCall(const ThreadsOfCall&) = delete;
+  ThreadsOfCall& operator=(const ThreadsOfCall&) = delete;
+};
 
 // Threads for `tasks` independent tasks that cost `work` operations altogether: one where starting
 // more would cost more than it saves, and inside somebody's OpenMP region.
@@ -24,9 +35,11 @@ int threads_for(std::int64_t tasks, double work) noexcept;
 using TaskCall = void (*)(const void* body, std::int64_t task, int thread);
 void run_tasks(std::int64_t tasks, int threads, const void* body, TaskCall call) noexcept;
 
-// Calls body(task, thread) for each task in [0, tasks), in any order. The body must not throw.
+// Calls body(task, thread) for each task in [0, tasks), in any order; in a rehearsal, for none. The
+// body must not throw.
 template <class Body>
 void parallel_for(std::int64_t tasks, int threads, const Body& body) noexcept {
+  if (Rehearsal::is_on()) return;
   if (threads <= 1) {
     for (std::int64_t task = 0; task < tasks; ++task) body(task, 0);
     return;

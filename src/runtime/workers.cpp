@@ -180,7 +180,8 @@ class Workers {
     }
     std::unique_lock lock(mutex_);
     ++sleeping_;
-    wake_.wait(lock, changed);
+    // As wake_.wait(lock, changed), which with GCC 12 would want its libstdc++ where wheels run.
+    while (!changed()) pthread_cond_wait(wake_.native_handle(), mutex_.native_handle());
     --sleeping_;
   }
 

@@ -5,22 +5,35 @@
  * made, so any number of threads may execute one plan at a time. Every call that can fail returns
  * a status; the message of the last failure in the calling thread is fastconv_last_error().
  *
- *   fastconv_conv_desc desc = {sizeof desc};            // the rest is zero
- *   desc.dtype = FASTCONV_FLOAT32, desc.spatial = 2;
- *   desc.batch = 1, desc.in_channels = 3, desc.out_channels = 8, desc.groups = 1;
- *   for (int i = 0; i < 2; ++i)
- *     desc.input[i] = 32, desc.kernel[i] = 3, desc.stride[i] = desc.dilation[i] = 1;
- *   desc.padding = FASTCONV_PADDING_SAME;
+ *   #include <fastconv/fastconv.h>
+ *   #include <stdio.h>
  *
- *   fastconv_problem *problem;
- *   fastconv_plan *plan;
- *   if (fastconv_conv_problem_create(&desc, &problem) ||
- *       fastconv_plan_create(problem, FASTCONV_FORWARD, &plan))
- *     return fprintf(stderr, "%s\n", fastconv_last_error()), 1;
- *   fastconv_buffers buffers = {sizeof buffers};
- *   buffers.input = x, buffers.weight = w, buffers.output = y;
- *   fastconv_execute(plan, &buffers);
- *   fastconv_plan_destroy(plan), fastconv_problem_destroy(problem);
+ *   static float x[3 * 32 * 32], w[8 * 3 * 3 * 3], b[8], y[8 * 32 * 32];
+ *
+ *   int main(void) {
+ *     for (int i = 0; i < 3 * 32 * 32; ++i) x[i] = 1;
+ *     for (int i = 0; i < 8 * 3 * 3 * 3; ++i) w[i] = 0.5f;
+ *     for (int i = 0; i < 8; ++i) b[i] = 1;
+ *     fastconv_conv_desc desc = {.size = sizeof desc};  // the rest is zero
+ *     desc.dtype = FASTCONV_FLOAT32, desc.spatial = 2;
+ *     desc.batch = 1, desc.in_channels = 3, desc.out_channels = 8, desc.groups = 1;
+ *     for (int i = 0; i < 2; ++i)
+ *       desc.input[i] = 32, desc.kernel[i] = 3, desc.stride[i] = desc.dilation[i] = 1;
+ *     desc.padding = FASTCONV_PADDING_SAME;
+ *     desc.activation = FASTCONV_ACTIVATION_RELU;
+ *
+ *     fastconv_problem *problem;
+ *     fastconv_plan *plan;
+ *     if (fastconv_conv_problem_create(&desc, &problem) ||
+ *         fastconv_plan_create(problem, FASTCONV_FORWARD, &plan))
+ *       return fprintf(stderr, "%s\n", fastconv_last_error()), 1;
+ *     fastconv_buffers buffers = {.size = sizeof buffers};
+ *     buffers.input = x, buffers.weight = w, buffers.bias = b, buffers.output = y;
+ *     if (fastconv_execute(plan, &buffers))
+ *       return fprintf(stderr, "%s\n", fastconv_last_error()), 1;
+ *     printf("%g on %s\n", y[0], fastconv_isa());
+ *     fastconv_plan_destroy(plan), fastconv_problem_destroy(problem);
+ *   }
  */
 #ifndef FASTCONV_FASTCONV_H
 #define FASTCONV_FASTCONV_H
@@ -148,6 +161,9 @@ typedef struct fastconv_buffers {
   const fastconv_weights *prepared;
   void *output, *grad_input, *grad_weight, *grad_bias;
   int64_t *indices;
+  void *workspace; /* NULL: scratch memory comes from the library's pool (fastconv_allocate) */
+  size_t workspace_bytes; /* of it: at least what fastconv_plan_workspace says */
+  int32_t threads; /* of this execution; 0: as many as fastconv_get_num_threads() */
 } fastconv_buffers;
 
 typedef struct fastconv_problem fastconv_problem;
@@ -168,6 +184,13 @@ FASTCONV_API fastconv_status fastconv_plan_create(const fastconv_problem *proble
 FASTCONV_API void fastconv_plan_destroy(fastconv_plan *plan);
 FASTCONV_API fastconv_status fastconv_execute(const fastconv_plan *plan,
                                               const fastconv_buffers *buffers);
+
+/* How much workspace fastconv_execute wants with these buffers. Of them `prepared` and `indices`
+ * count as NULL or not, and `threads`; the other pointers do not, so that no array has to be there
+ * yet. Executions at one time want a workspace each. */
+FASTCONV_API fastconv_status fastconv_plan_workspace(const fastconv_plan *plan,
+                                                     const fastconv_buffers *buffers,
+                                                     size_t *bytes);
 
 /* Weights for many executions: a private copy that each plan's first execution packs once, in the
  * order its kernels read. Of the description dtype, channels, groups, kernel and weight_strides
@@ -355,6 +378,12 @@ FASTCONV_API fastconv_status fastconv_fold(const fastconv_unfold_desc *desc, con
 FASTCONV_API const char *fastconv_last_error(void);
 
 FASTCONV_API const char *fastconv_version(void);
+
+/* Whether this library, on this machine, has something of that name: a kernel set ("avx2"), dtype
+ * ("float64"), algorithm ("im2col"), activation ("silu"), pooling ("max", "avg", "lp") or a part of
+ * this interface ("workspace", "threads", "prepared"). Names it does not know give 0, so that a
+ * program can ask for what only later versions have. */
+FASTCONV_API int fastconv_has(const char *name);
 FASTCONV_API const char *fastconv_compiler(void);
 
 /* The kernel set in use: "baseline", "avx2", "avx512" or "neon". The best that the machine runs,
