@@ -57,7 +57,7 @@ class FrozenConv {
       value_error(name(), "input has memory that must be copied (wanted aligned elements)");
     ConvKey key = key_of(input);
     View output = output_of(name(), out, output_sizes(name(), key), input);
-    check_apart(name(), out, array);
+    check_apart(name(), output, input);
     fastconv_buffers buffers = no_buffers();
     std::vector<py::object> kept{array, out, py::cast(weights_)};
     if (!bias_.is_none()) {
@@ -69,7 +69,7 @@ class FrozenConv {
       const View added = residual_of(name(), residual.cast<py::array>(), input, output);
       if (!added.array.is(residual))
         value_error(name(), "residual has other strides than out (wanted the same)");
-      check_apart(name(), out, added.array);
+      check_apart(name(), output, added);
       buffers.residual = added.data();
       kept.push_back(added.array);
     }
