@@ -188,7 +188,7 @@ def _add_demo_arguments(demo: argparse.ArgumentParser) -> None:
 
 def _summary(options: argparse.Namespace, parser: argparse.ArgumentParser) -> int:
     from . import models
-    from ._explain import explain
+    from ._summary import summary
     from .models.__main__ import NETWORKS
 
     if options.name not in models.__all__:
@@ -196,10 +196,9 @@ def _summary(options: argparse.Namespace, parser: argparse.ArgumentParser) -> in
     network = getattr(models, options.name)()
     image = next(image for name, _, image, _ in NETWORKS if name.startswith(f"{options.name}("))
     try:
-        print(explain(network, getattr(options, "shape", (1, *image))))
+        print(summary(network, getattr(options, "shape", (1, *image))))
     except (ValueError, TypeError) as error:
         parser.error(f"argument --shape: {error}")
-    print(f"{sum(p.size for p in network.parameters() if p.requires_grad):,} parameters learned")
     return 0
 
 

@@ -121,7 +121,7 @@ def test_summary(tmp_path):
     assert errors == ""
     assert "60,000" in output
     output, _ = run(tmp_path, "summary", "squeezenet1_1", "--shape", "2,3,64,64")
-    assert "2x3x64x64" in output
+    assert "(2, 1000)" in output
     for arguments in (["lenet6"], ["lenet5", "--shape", "1,x"], ["lenet5", "--shape", "1,3,9,9"]):
         _, errors = run(tmp_path, "summary", *arguments, code=2)
         assert len(errors.splitlines()) == 1

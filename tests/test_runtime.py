@@ -163,6 +163,7 @@ for dtype in (np.float32, np.float64):
     assert run(code, FASTCONV_POISON="1").stdout == "True\nTrue\n"
 
 
+@pytest.mark.skipif(bool(FORCED), reason="timed in the plain run")
 def test_import_is_quick():
     """At most 20 ms over NumPy's own."""
 
@@ -200,6 +201,7 @@ def test_executable_shows_its_configuration():
         assert word in done.stdout
 
 
+@pytest.mark.skipif(bool(FORCED), reason="timed in the plain run")
 def test_a_small_call_costs_microseconds():
     """At most 4 of an 8 x 8 image, and 2.5 in a frozen layer: plans are found, not made."""
     code = """

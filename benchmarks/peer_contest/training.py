@@ -14,10 +14,11 @@ Layers = list[tuple[str, dict[str, Any]]]
 
 
 class Network(NamedTuple):
-    """Layers by torch's names with their arguments, for images of one channel."""
+    """Layers by torch's names with their arguments; "Residual" has the layers of its two ways."""
 
     name: str
     batch: int
+    channels: int
     size: int
     layers: Layers
 
@@ -34,15 +35,38 @@ def _dense(*features: int) -> Layers:
     return layers[:-1]
 
 
+def _norm_conv(inputs: int, outputs: int, kernel: int, stride: int) -> Layers:
+    conv = {"in_channels": inputs, "out_channels": outputs, "kernel_size": kernel,
+            "stride": stride, "padding": kernel // 2, "bias": False}  # fmt: skip
+    return [("Conv2d", conv), ("BatchNorm2d", {"num_features": outputs})]
+
+
+def _residual(inputs: int, outputs: int) -> Layers:
+    stride = 1 if inputs == outputs else 2
+    branch = [*_norm_conv(inputs, outputs, 3, stride), ("ReLU", {}),
+              *_norm_conv(outputs, outputs, 3, 1)]  # fmt: skip
+    shortcut = _norm_conv(inputs, outputs, 1, 2) if stride == 2 else None
+    return [("Residual", {"branch": branch, "shortcut": shortcut})]
+
+
+def _resnet18() -> Layers:
+    layers = [*_norm_conv(3, 64, 7, 2), ("ReLU", {}),
+              ("MaxPool2d", {"kernel_size": 3, "stride": 2, "padding": 1})]  # fmt: skip
+    for inputs, outputs in pairwise((64, 64, 128, 256, 512)):
+        layers += [*_residual(inputs, outputs), *_residual(outputs, outputs)]
+    return [*layers, ("AdaptiveAvgPool2d", {"output_size": 1}), *_dense(512, CLASSES)]
+
+
 # LeNet-5 (LeCun et al. 1998) with today's activations and pooling, and the network of Keras' first
-# tutorials on MNIST.
+# tutorials on MNIST; ResNet-18 (He et al. 2016) on small images.
 NETWORKS = {
     "lenet": Network(
-        "LeNet", 64, 28, [*_conv(1, 6, 2), *_conv(6, 16, 0), *_dense(400, 120, 84, CLASSES)]
+        "LeNet", 64, 1, 28, [*_conv(1, 6, 2), *_conv(6, 16, 0), *_dense(400, 120, 84, CLASSES)]
     ),
     "keras": Network(
-        "Keras' CNN", 50, 28, [*_conv(1, 32, 2), *_conv(32, 64, 2), *_dense(3136, 1024, CLASSES)]
+        "Keras' CNN", 50, 1, 28, [*_conv(1, 32, 2), *_conv(32, 64, 2), *_dense(3136, 1024, CLASSES)]
     ),
+    "resnet18": Network("ResNet-18", 8, 3, 64, _resnet18()),
 }
 
 
@@ -51,7 +75,7 @@ class Trainer:
 
     def __init__(self, network: Network, threads: int) -> None:
         rng = np.random.default_rng(0)
-        shape = (network.batch, 1, network.size, network.size)
+        shape = (network.batch, network.channels, network.size, network.size)
         self.input: Any = rng.standard_normal(shape).astype(np.float32)
         self.labels: Any = rng.integers(CLASSES, size=network.batch)
 
@@ -82,12 +106,20 @@ class Ours(Trainer):
 
         super().__init__(network, threads)
         fc.set_num_threads(threads)
-        self.net = fc.nn.Sequential(
-            *(getattr(fc.nn, kind)(**settings) for kind, settings in network.layers)
-        )
+
+        def made(layers: Layers) -> Any:
+            return fc.nn.Sequential(*(layer(kind, **settings) for kind, settings in layers))
+
+        def layer(kind: str, **settings: Any) -> Any:
+            if kind != "Residual":
+                return getattr(fc.nn, kind)(**settings)
+            branch, shortcut = (layers and made(layers) for layers in settings.values())
+            return fc.nn.Residual(branch, shortcut, "relu")
+
+        self.net = made(network.layers)
         rng = np.random.default_rng(1)
         for parameter in self.net.parameters():
-            parameter.data[...] = _initial(rng, parameter.shape)
+            parameter.data[...] = _initial(rng, parameter.data)
         self.loss = fc.nn.CrossEntropyLoss()
         self.optimizer = fc.optim.Adam(self.net.parameters())
 
@@ -107,13 +139,25 @@ class Torch(Trainer):
 
         super().__init__(network, threads)
         torch.set_num_threads(threads)
-        self.net = torch.nn.Sequential(
-            *(getattr(torch.nn, kind)(**settings) for kind, settings in network.layers)
-        )
+
+        class Residual(torch.nn.Module):  # type: ignore[misc]
+            def __init__(self, branch: Layers, shortcut: Layers | None) -> None:
+                super().__init__()
+                self.branch = made(branch)
+                self.shortcut = made(shortcut or [])
+
+            def forward(self, input: Any) -> Any:
+                return torch.relu_(self.branch(input) + self.shortcut(input))
+
+        def made(layers: Layers) -> Any:
+            kinds = {**vars(torch.nn), "Residual": Residual}
+            return torch.nn.Sequential(*(kinds[kind](**settings) for kind, settings in layers))
+
+        self.net = made(network.layers)
         rng = np.random.default_rng(1)
         with torch.no_grad():
             for parameter in self.net.parameters():
-                parameter.copy_(torch.from_numpy(_initial(rng, tuple(parameter.shape))))
+                parameter.copy_(torch.from_numpy(_initial(rng, parameter.numpy())))
         layout = getattr(torch, self.layout)
         self.net.to(memory_format=layout)
         self.input = torch.from_numpy(self.input).to(memory_format=layout)
@@ -136,6 +180,9 @@ class TorchChannelsLast(Torch):
 CONTESTANTS = {"fastconv": Ours, "torch NCHW": Torch, "torch channels-last": TorchChannelsLast}
 
 
-def _initial(rng: np.random.Generator, shape: tuple[int, ...]) -> Any:
-    bound = 1 / max(np.prod(shape[1:]), 1) ** 0.5 if len(shape) > 1 else 0.05
-    return rng.uniform(-bound, bound, shape).astype(np.float32)
+def _initial(rng: np.random.Generator, values: Any) -> Any:
+    """The same for every contestant; what is constant at first, as in batch norm, stays so."""
+    if (values == values.flat[0]).all():
+        return values
+    bound = values[0].size ** -0.5 if values.ndim > 1 else 0.05
+    return rng.uniform(-bound, bound, values.shape).astype(np.float32)
