@@ -137,9 +137,9 @@ def test_a_frozen_sequential_folds_batch_norm(rng):
     net[1].bias.data[...] = rng.standard_normal(8)
     x = rng.standard_normal((2, 3, 9, 9))
     wanted = net.eval()(x)
-    net.freeze()
-    assert net._packed[0][2] == [net[1], net[2]]
-    np.testing.assert_allclose(net(x), wanted, atol=1e-13)
+    np.testing.assert_allclose(net.freeze()(x), wanted, atol=1e-13)
+    (step,) = net._packed.steps
+    assert step.modules == list(net)
 
 
 RESPONSES = [(5, 1e-4, 0.75, 1.0), (1, 0.5, 0.5, 2.0), (2, 1.0, 1.0, 0.3), (4, 0.2, 0.75, 0.1),

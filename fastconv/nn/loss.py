@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -12,6 +12,8 @@ from .module import FunctionModule
 
 
 class _Loss(FunctionModule):
+    needs: ClassVar[tuple[bool, ...]]  # of the function's gradients, the input's alone
+
     def forward(self, input: Any, target: Any) -> Array:
         """The loss: a scalar, or an array if `reduction` is "none"."""
         loss: Array = getattr(F, self.function)(input, target, **self._settings())
@@ -25,8 +27,7 @@ class _Loss(FunctionModule):
         if grad.shape != loss.shape:
             grad = np.broadcast_to(grad, loss.shape)
         backward = getattr(F, f"{self.function}_backward")
-        needs = (True, False, False)
-        gradient: Array = backward(grad, input, target, **self._settings(), needs=needs)[0]
+        gradient: Array = backward(grad, input, target, **self._settings(), needs=self.needs)[0]
         return gradient
 
 
@@ -51,6 +52,7 @@ class CrossEntropyLoss(_Loss):
     """
 
     function = "cross_entropy"
+    needs = (True, False, False)
     settings = ("weight", "ignore_index", "reduction", "label_smoothing")
 
     def __init__(
@@ -77,6 +79,7 @@ class MSELoss(_Loss):
     """
 
     function = "mse_loss"
+    needs = (True, False)
     settings = ("reduction",)
 
     def __init__(self, reduction: str = "mean") -> None:
