@@ -9,6 +9,7 @@ Source: Dumoulin and Visin, "A guide to convolution arithmetic for deep learning
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -210,7 +211,7 @@ def _backward(
     grad_input, grad_weight = np.zeros_like(x), np.zeros_like(w)
     for tap, view in spread.taps(uncut):
         grad_input += np.einsum("ngo...,gio->ngi...", view, w[_last(tap)])
-        flat_x, flat_view = (a.reshape(*a.shape[:3], -1) for a in (x, view))
+        flat_x, flat_view = (a.reshape(*a.shape[:3], math.prod(a.shape[3:])) for a in (x, view))
         grad_weight[_last(tap)] = np.einsum("ngip,ngop->gio", flat_x, flat_view)
     grad_image = grad_input.reshape(image.shape)
     return (
