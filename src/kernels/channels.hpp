@@ -11,8 +11,9 @@ namespace fastconv::FASTCONV_ISA {
 namespace {
 
 // The accumulators, NV vectors of weights and one broadcast pixel.
+template <class T>
 constexpr int channel_pixels(int vectors) {
-  const int most = (kRegisters - 1) / vectors - 1;
+  const int most = (kTileRegisters<T> - 1) / vectors - 1;
   return most < kMaxChannelPixels ? most : kMaxChannelPixels;
 }
 
@@ -163,60 +164,63 @@ FASTCONV_INLINE void store_pixels(const StoreChannelsArgs<T>& args) {
     }
 }
 
-// The sums of M pixels of `lanes` channels, transposed.
-template <class T, Index M>
-FASTCONV_INLINE void load_square(const T* sum, Index width, Vec<T> (&square)[kLanes<T>]) {
-  FASTCONV_UNROLL
-  for (Index p = 0; p < kLanes<T>; ++p) square[p] = p < M ? load(sum + p * width) : Vec<T>{};
-  transpose_square<T>(square);
-}
-
 // A row of pixels of each of `lanes` channels, P phases of them in turns.
 template <class T, int P>
-FASTCONV_INLINE void store_planes(const StoreChannelsArgs<T>& args, const T* sum,
-                                  Index first_channel, Index columns, Index at) {
+void store_planes(const StoreChannelsArgs<T>& args, const T* sum, Index first_channel,
+                  Index columns, Index at) {
   constexpr Index N = kLanes<T>;
   const Index channels = args.channels - first_channel < N ? args.channels - first_channel : N;
   const T* bias = args.bias ? args.bias + first_channel : nullptr;
-  const Index whole = columns / P;
+  const Bounds<T> bounds(args.epilogue);
+  const bool whole_channels = channels == N && args.column_stride == 1 && bounds.exact;
+  const Index each = columns / P;  // and a rest, which belongs to the first phases
   sum += first_channel;
   at += first_channel * args.channel_stride;
-  cover<T>(whole, [&](auto lanes, Index i) {
-    constexpr Index M = decltype(lanes)::value;
-    const auto place = [&](Index c, int p) {
-      return at + c * args.channel_stride + (i * P + p * M) * args.column_stride;
-    };
-    Vec<T> square[N];
+  for (Index i = 0; i * P < columns; i += N) {
+    // A row's last vector overlaps the one before.
+    if (i + N > each && each >= N && i < each) i = each - N;
+    const Index pixels = each - i < N ? each - i : N;  // of each phase
     alignas(kVectorBytes) T line[P][N][N];
-    FASTCONV_UNROLL
     for (int p = 0; p < P; ++p) {
-      load_square<T, M>(sum + p * args.phase_step + i * args.width, args.width, square);
-      if (P == 1 && M == N && channels == N && args.column_stride == 1) {
+      const T* source = sum + p * args.phase_step + i * args.width;
+      const Index count = pixels < N ? (columns + P - 1 - p) / P - i : N;
+      Vec<T> square[N];
+      FASTCONV_UNROLL
+      for (Index k = 0; k < N; ++k)
+        square[k] = k < count ? load(source + k * args.width) : Vec<T>{};
+      transpose_square<T>(square);
+      if (P == 1 && whole_channels && pixels == N) {
         FASTCONV_UNROLL
-        for (Index c = 0; c < N; ++c)
-          store_row<T, N>(bias ? square[c] + bias[c] : square[c], args, place(c, 0));
-        return;
+        for (Index c = 0; c < N; ++c) {
+          const Index place = at + c * args.channel_stride + i;
+          if (bias) square[c] += bias[c];
+          if (args.residual) square[c] += load(args.residual + place);
+          store(args.target + place, bounds(square[c]));
+        }
+        continue;
       }
       FASTCONV_UNROLL
       for (Index c = 0; c < N; ++c) store(line[p][c], square[c]);
     }
+    if (P == 1 && whole_channels && pixels == N) continue;
     for (Index c = 0; c < channels; ++c) {
-      Part<T, M> vector[P];
+      Vec<T> vector[P];
       FASTCONV_UNROLL
       for (int p = 0; p < P; ++p) {
-        vector[p] = load<T, M>(line[p][c]);
+        vector[p] = load(line[p][c]);
         if (bias) vector[p] += bias[c];
       }
-      zip_all<T, M>(vector);
+      zip_all<T, N>(vector);
+      const Index place = at + c * args.channel_stride;
       FASTCONV_UNROLL
-      for (int p = 0; p < P; ++p) store_row<T, M>(vector[p], args, place(c, p));
+      for (int p = 0; p < P; ++p) {
+        const Index first = i * P + p * N, rest = columns - first;
+        if (pixels == N)
+          store_row<T>(vector[p], args, place + first * args.column_stride);
+        else if (rest > 0)
+          store_some<T>(vector[p], args, place + first * args.column_stride, rest < N ? rest : N);
+      }
     }
-  });
-  for (Index column = whole * P; column < columns; ++column) {
-    const T* last = sum + column % P * args.phase_step + whole * args.width;
-    for (Index c = 0; c < channels; ++c)
-      store_row<T, 1>(load<T, 1>(last + c) + (bias ? bias[c] : T{0}), args,
-                      at + c * args.channel_stride + column * args.column_stride);
   }
 }
 

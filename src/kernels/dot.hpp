@@ -8,12 +8,14 @@ namespace fastconv::FASTCONV_ISA {
 namespace {
 
 // The accumulators, MR vectors of the gradient, one of the strip and its mask.
+template <class T>
 constexpr int dot_columns(int rows) {
-  const int most = (kRegisters - rows - 2) / rows;
+  const int most = (kTileRegisters<T> - rows - 2) / rows;
   return most < kMaxDotColumns ? most : kMaxDotColumns;
 }
 
-constexpr int kDotRows = kRegisters == 32 ? 4 : 3;
+template <class T>
+constexpr int kDotRows = kTileRegisters<T> == 32 ? 4 : 3;
 
 template <class T, int MR, int NR>
 void dot(const DotArgs<T>& args) {

@@ -28,7 +28,7 @@ struct Exp<double> {
 // e^x for x <= 0: x = n log(2) + r, e^x = 2^n e^r (Cody and Waite 1980). Below `lowest`, where
 // float32 and float64 have no normal numbers left, it is 0.
 template <class T, Index N>
-FASTCONV_INLINE Part<T, N> exp_negative(Part<T, N> x) {
+FASTCONV_INLINE_IF_LARGE Part<T, N> exp_negative(Part<T, N> x) {
   using C = Exp<T>;
   using Bits = Part<Mask<T>, N>;
   const Bits below = x < C::lowest;
@@ -109,21 +109,43 @@ FASTCONV_INLINE Part<T, N> finish(Part<T, N> sum, const T* residual, Epilogue<T>
   return activate_sum<T, N>(sum, epilogue);
 }
 
-// Finishes N neighbouring columns of a row and stores them `column_stride` apart.
-template <class T, Index N, class Args>
-FASTCONV_INLINE void store_row(Part<T, N> sum, const Args& args, Index at) {
-  const Index step = args.column_stride;
-  if (step == 1)
-    return store(args.target + at, finish<T, N>(sum, args.residual ? args.residual + at : nullptr,
-                                                args.epilogue));
-  if (args.residual) {
-    FASTCONV_UNROLL
-    for (Index i = 0; i < N; ++i) sum[i] += args.residual[at + i * step];
+// The activations that only bound a sum, which cost two instructions where it is stored.
+template <class T>
+struct Bounds {
+  explicit Bounds(Epilogue<T> epilogue)
+      : exact(epilogue.activation == Activation::none || epilogue.activation == Activation::relu ||
+              epilogue.activation == Activation::relu6),
+        floor(broadcast(epilogue.activation == Activation::none ? static_cast<T>(-__builtin_inf())
+                                                                : T{0})),
+        ceiling(broadcast(epilogue.activation == Activation::relu6
+                              ? T{6}
+                              : static_cast<T>(__builtin_inf()))) {}
+  FASTCONV_INLINE Vec<T> operator()(Vec<T> sum) const {
+    sum = sum < floor ? floor : sum;
+    return sum > ceiling ? ceiling : sum;
   }
-  T lane[N];
-  store(lane, activate_sum<T, N>(sum, args.epilogue));
-  FASTCONV_UNROLL
-  for (Index i = 0; i < N; ++i) args.target[at + i * step] = lane[i];
+  bool exact;  // whether they are all that the activation does
+  Vec<T> floor, ceiling;
+};
+
+// Finishes the first `count` columns of a row and stores them `column_stride` apart: for the ends
+// of rows and for strides, apart from the loops over whole vectors.
+template <class T, class Args>
+__attribute__((noinline)) void store_some(Vec<T> sum, const Args& args, Index at, Index count) {
+  const Index step = args.column_stride;
+  T lane[kLanes<T>];
+  store(lane, sum);
+  for (Index i = 0; i < count && args.residual; ++i) lane[i] += args.residual[at + i * step];
+  store(lane, activate_apart<T, kLanes<T>>(load(lane), args.epilogue));
+  for (Index i = 0; i < count; ++i) args.target[at + i * step] = lane[i];
+}
+
+// A vector of columns.
+template <class T, class Args>
+FASTCONV_INLINE void store_row(Vec<T> sum, const Args& args, Index at) {
+  if (args.column_stride != 1) return store_some<T>(sum, args, at, kLanes<T>);
+  store(args.target + at, finish<T, kLanes<T>>(sum, args.residual ? args.residual + at : nullptr,
+                                               args.epilogue));
 }
 
 }  // namespace

@@ -23,8 +23,8 @@ constexpr void add_tiles(Kernels<T>& kernels) {
       kernels.tile[MR][NV] = tile<T, MR, NV>;
       add_tiles<T, MR, NV - 1>(kernels);
     } else {
-      kernels.tile_vectors[MR] = tile_vectors(MR);
-      add_tiles<T, MR - 1, tile_vectors(MR - 1)>(kernels);
+      kernels.tile_vectors[MR] = tile_vectors<T>(MR);
+      add_tiles<T, MR - 1, tile_vectors<T>(MR - 1)>(kernels);
     }
   }
 }
@@ -36,8 +36,8 @@ constexpr void add_dots(Kernels<T>& kernels) {
       kernels.dot[MR][NR] = dot<T, MR, NR>;
       add_dots<T, MR, NR - 1>(kernels);
     } else {
-      kernels.dot_columns[MR] = dot_columns(MR);
-      add_dots<T, MR - 1, MR == 1 ? 0 : dot_columns(MR == 1 ? 1 : MR - 1)>(kernels);
+      kernels.dot_columns[MR] = dot_columns<T>(MR);
+      add_dots<T, MR - 1, MR == 1 ? 0 : dot_columns<T>(MR == 1 ? 1 : MR - 1)>(kernels);
     }
   }
 }
@@ -49,8 +49,8 @@ constexpr void add_outers(Kernels<T>& kernels) {
       kernels.outer[MR][NV] = outer<T, MR, NV>;
       add_outers<T, MR - 1, NV>(kernels);
     } else {
-      kernels.outer_rows[NV] = outer_rows(NV);
-      add_outers<T, NV == 1 ? 0 : outer_rows(NV == 1 ? 1 : NV - 1), NV - 1>(kernels);
+      kernels.outer_rows[NV] = outer_rows<T>(NV);
+      add_outers<T, NV == 1 ? 0 : outer_rows<T>(NV == 1 ? 1 : NV - 1), NV - 1>(kernels);
     }
   }
 }
@@ -62,8 +62,8 @@ constexpr void add_channel_tiles(Kernels<T>& kernels) {
       kernels.channel_tile[MR][NV] = channel_tile<T, MR, NV>;
       add_channel_tiles<T, MR - 1, NV>(kernels);
     } else {
-      kernels.channel_pixels[NV] = channel_pixels(NV);
-      add_channel_tiles<T, NV == 1 ? 0 : channel_pixels(NV == 1 ? 1 : NV - 1), NV - 1>(kernels);
+      kernels.channel_pixels[NV] = channel_pixels<T>(NV);
+      add_channel_tiles<T, NV == 1 ? 0 : channel_pixels<T>(NV == 1 ? 1 : NV - 1), NV - 1>(kernels);
     }
   }
 }
@@ -80,12 +80,12 @@ template <class T>
 Kernels<T> make_kernels() {
   Kernels<T> kernels{};
   kernels.lanes = kLanes<T>;
-  kernels.tile_rows = kTileRows;
-  kernels.dot_rows = kDotRows;
-  add_tiles<T, kTileRows, tile_vectors(kTileRows)>(kernels);
-  add_dots<T, kDotRows, dot_columns(kDotRows)>(kernels);
-  add_outers<T, outer_rows(kMaxOuterVectors), kMaxOuterVectors>(kernels);
-  add_channel_tiles<T, channel_pixels(kMaxChannelVectors), kMaxChannelVectors>(kernels);
+  kernels.tile_rows = kTileRows<T>;
+  kernels.dot_rows = kDotRows<T>;
+  add_tiles<T, kTileRows<T>, tile_vectors<T>(kTileRows<T>)>(kernels);
+  add_dots<T, kDotRows<T>, dot_columns<T>(kDotRows<T>)>(kernels);
+  add_outers<T, outer_rows<T>(kMaxOuterVectors), kMaxOuterVectors>(kernels);
+  add_channel_tiles<T, channel_pixels<T>(kMaxChannelVectors), kMaxChannelVectors>(kernels);
   kernels.row_tile = row_tile_of<T>;
   kernels.row_pair = row_pair_of<T>;
   kernels.row_gradient = row_gradient_of<T>;

@@ -10,8 +10,9 @@ namespace fastconv::FASTCONV_ISA {
 namespace {
 
 // The accumulators, NV vectors of the gradient and one broadcast pixel.
+template <class T>
 constexpr int outer_rows(int vectors) {
-  const int most = (kRegisters - 1) / vectors - 1;
+  const int most = (kTileRegisters<T> - 1) / vectors - 1;
   return most < kMaxOuterRows ? most : kMaxOuterRows;
 }
 

@@ -91,7 +91,7 @@ FASTCONV_INLINE void cover_wide(Index count, const Body& body) {
   if (i < count && count > N && count - i < N) {
     body(std::integral_constant<Index, N>{}, std::integral_constant<Index, 1>{}, count - N);
   } else {
-    cover<T>(count - i, [&](auto lanes, Index j) FASTCONV_LAMBDA {
+    cover<T, 4>(count - i, [&](auto lanes, Index j) FASTCONV_LAMBDA {
       body(lanes, std::integral_constant<Index, 1>{}, i + j);
     });
   }
@@ -266,7 +266,7 @@ struct Slide {
   }
 
   FASTCONV_INLINE void operator()(Index columns) const {
-    cover<typename Op::Element>(columns, [&](auto lanes, Index column) FASTCONV_LAMBDA {
+    cover<typename Op::Element, 4>(columns, [&](auto lanes, Index column) FASTCONV_LAMBDA {
       strip<decltype(lanes)::value>(column);
     });
   }

@@ -59,9 +59,11 @@ struct FoldLines {
 
   void operator()() const {
     if (line.alone) return each_alone();
-    const bool few = line.levels == 0;
-    if (few && line.taps == 2) return windows<2>();
-    if (few && line.taps == 3) return windows<3>();
+    if constexpr (kEverySize<T>) {
+      const bool few = line.levels == 0;
+      if (few && line.taps == 2) return windows<2>();
+      if (few && line.taps == 3) return windows<3>();
+    }
     windows<0>();
   }
 
@@ -113,7 +115,7 @@ struct FoldLines {
       const Target target = scratch + l * scratch_step;
       const Source from = level[l];
       length -= 3 * step;
-      cover<T>(length, [&](auto lanes, Index i) FASTCONV_LAMBDA {
+      cover<T, 4>(length, [&](auto lanes, Index i) FASTCONV_LAMBDA {
         constexpr Index N = decltype(lanes)::value;
         const auto low = Op::template join<N>(at<N>(from + i), at<N>(from + (i + step)));
         const auto high =
@@ -140,17 +142,17 @@ struct FoldLines {
       return all;
     };
     if (stride == 1) {
-      cover<T>(targets * group, [&](auto lanes, Index i) FASTCONV_LAMBDA {
+      cover<T, 4>(targets * group, [&](auto lanes, Index i) FASTCONV_LAMBDA {
         to(lanes, i, join_at(lanes, i));
       });
     } else if (group > 1) {
       for (Index o = 0; o < targets; ++o)
-        cover<T>(group, [&](auto lanes, Index i) FASTCONV_LAMBDA {
+        cover<T, 4>(group, [&](auto lanes, Index i) FASTCONV_LAMBDA {
           to(lanes, o * group + i, join_at(lanes, o * stride * group + i));
         });
     } else if (stride == 2) {
       const bool dense = shape.dense && taps.count > 1;
-      cover<T>(targets, [&](auto lanes, Index i) FASTCONV_LAMBDA {
+      cover<T, 4>(targets, [&](auto lanes, Index i) FASTCONV_LAMBDA {
         constexpr Index N = decltype(lanes)::value;
         Item<N> all;
         if (dense) {
@@ -166,7 +168,7 @@ struct FoldLines {
       });
     } else {
       const Target row = shape.row;
-      cover<T>((targets - 1) * stride + 1, [&](auto lanes, Index i) FASTCONV_LAMBDA {
+      cover<T, 4>((targets - 1) * stride + 1, [&](auto lanes, Index i) FASTCONV_LAMBDA {
         Op::template store<decltype(lanes)::value>(row + i, join_at(lanes, i));
       });
       for (Index o = 0; o < targets; ++o)
@@ -188,7 +190,7 @@ struct FoldLines {
           to(std::integral_constant<Index, 1>{}, o, fold_run<Op>(from, columns.count));
           continue;
         }
-        cover<T>(group, [&](auto lanes, Index i) FASTCONV_LAMBDA {
+        cover<T, 4>(group, [&](auto lanes, Index i) FASTCONV_LAMBDA {
           constexpr Index N = decltype(lanes)::value;
           auto all = Op::template none<N>();
           for (Index t = 0; t < columns.count; ++t) {

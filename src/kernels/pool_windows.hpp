@@ -20,7 +20,7 @@ struct Strip {
   static constexpr int kVectors = S == 1 ? K : S;
   static_assert(S == 1 || K == S || (S == 2 && K == 3));
 
-  Strip(const PoolArgs<T>& args_, Index first, Index count_) : args(args_), count(count_) {
+  Strip(const PoolArgs<T>& args_, Index first, Index count_) : args(args_), some(count_) {
     const PoolAxis& width = args.axis[2];
     column = first * S - width.pad;
     for (int v = 0; v < kVectors && !Whole; ++v) {
@@ -38,7 +38,7 @@ struct Strip {
     if (Whole && args.divisor[2])
       divisor = load(args.divisor[2] + first);
     else if (args.divisor[2])
-      divisor = load_lanes_or(args.divisor[2] + first, LaneRange<T>(0, count), broadcast(T{1}));
+      divisor = load_lanes_or(args.divisor[2] + first, LaneRange<T>(0, some), broadcast(T{1}));
   }
 
   // The windows' part in a row; `base` is the place of the row's first element.
@@ -82,8 +82,10 @@ struct Strip {
       return broadcast(Op::identity());
   }
 
+  FASTCONV_INLINE Index count() const { return Whole ? N : some; }
+
   const PoolArgs<T>& args;
-  Index count, column;
+  Index some, column;
   bool beyond;
   LaneRange<T> lanes[kVectors];
   Vec<Mask<T>> place[K];
@@ -105,25 +107,25 @@ struct StripRows {
     const PoolArgs<T>& args = strip.args;
     T* const to = target + r * args.target_stride[1];
     if constexpr (Strip::kPlaces) {
-      store_first(to, item.value, strip.count);
+      store_first(to, item.value, strip.count());
       std::int64_t* const at = index + r * args.index_stride[1];
       if constexpr (sizeof(T) == 8) {
-        store_first(at, item.place, strip.count);
+        store_first(at, item.place, strip.count());
       } else {
         using Half = Part<std::int64_t, N / 2>;
         using Places = Part<Mask<T>, N>;
         store_first(at, __builtin_convertvector((half_of<Mask<T>, N>(Places(item.place), false)), Half),
-                    strip.count < N / 2 ? strip.count : N / 2);
-        if (strip.count > N / 2)
+                    strip.count() < N / 2 ? strip.count() : N / 2);
+        if (strip.count() > N / 2)
           store_first(at + N / 2,
                       __builtin_convertvector((half_of<Mask<T>, N>(Places(item.place), true)), Half),
-                      strip.count - N / 2);
+                      strip.count() - N / 2);
       }
     } else if constexpr (Mean) {
       store_first(to, item / (strip.divisor * (divisor * args.divisor[1][args.row + r])),
-                  strip.count);
+                  strip.count());
     } else {
-      store_first(to, item, strip.count);
+      store_first(to, item, strip.count());
     }
   }
 };
@@ -138,24 +140,29 @@ FASTCONV_INLINE void down(const Strip& strip, const typename Op::Element* source
   const PoolArgs<T>& args = strip.args;
   const PoolAxis& height = args.axis[1];
   const Index step = args.source_stride[1], columns = args.axis[2].sources;
-  if (K > S && z.count == 1 && height.kernel == K && height.stride == S) {
+  if (K < 4 && z.count == 1 && height.kernel == K && height.stride == S) {
     const Index base = z.first * height.sources * columns;
     Index top = (args.row + begin) * S - height.pad;
     const auto line = [&](Index y) FASTCONV_LAMBDA {
       return y < 0 || y >= height.sources ? strip.outside(base)
                                           : strip.along(source + y * step, base + y * columns);
     };
-    Item row[K];
-    FASTCONV_UNROLL
-    for (int t = 0; t < K - S; ++t) row[S + t] = line(top + t);
+    // The rows that a window shares with the one above, one or two, are kept by name: an array of
+    // them would stay in memory.
+    constexpr int kShared = K > S ? K - S : 0;
+    Item upper = strip.outside(base), lower = upper;
+    if (kShared == 2) upper = line(top);
+    if (kShared > 0) lower = line(top + kShared - 1);
     for (Index r = begin; r < begin + rows; ++r, top += S) {
+      Item all = kShared == 0   ? line(top)
+                 : kShared == 1 ? lower
+                                : Op::template join<N>(upper, lower);
+      upper = lower;
       FASTCONV_UNROLL
-      for (int t = 0; t < K - S; ++t) row[t] = row[S + t];
-      FASTCONV_UNROLL
-      for (int t = K > S ? K - S : 0; t < K; ++t) row[t] = line(top + t);
-      Item all = row[0];
-      FASTCONV_UNROLL
-      for (int t = 1; t < K; ++t) all = Op::template join<N>(all, row[t]);
+      for (int t = kShared > 0 ? kShared : 1; t < K; ++t) {
+        lower = line(top + t);
+        all = Op::template join<N>(all, lower);
+      }
       to.template store_row<Mean>(all, r);
     }
     return;
@@ -167,81 +174,95 @@ FASTCONV_INLINE void down(const Strip& strip, const typename Op::Element* source
       return strip.along(source + depth * args.source_stride[0] + at * step,
                          ((z.first + depth) * height.sources + at) * columns);
     };
-    Item all = line(0, 0);
+    Item all = Op::template none<N>();
     for (Index i = 0; i < z.count; ++i)
-      for (Index j = i == 0 ? 1 : 0; j < y.count; ++j)
-        all = Op::template join<N>(all, line(i, j));
+      for (Index j = 0; j < y.count; ++j) {
+        const Item next = line(i, j);
+        all = i + j == 0 ? next : Op::template join<N>(all, next);
+      }
     to.template store_row<Mean>(all, r);
   }
 }
 
+// A part of a block: its first plane, depth and row, and how many of each.
+struct PoolPart {
+  Index plane, planes, depth, depths, row, rows;
+};
+
 template <class Op, bool Mean, int K, int S, bool Whole>
 struct StripOf {
   using T = typename Op::Element;
-  using Part = Strip<Op, K, S, Whole>;
 
-  // Rows of all planes and depths of the block: of the caller's, that of one row may be one of many.
-  static FASTCONV_INLINE void rows(const PoolArgs<T>& args, const Part& strip, Index first,
-                                   Index plane, Index od, Index begin, Index count) {
-    const Reach z = reach(args.axis[0], od);
-    const T* source = args.source + plane * args.source_plane + z.first * args.source_stride[0];
-    StripRows<Part> to{strip, nullptr, nullptr, T{1}};
-    to.target = args.target + plane * args.target_plane + od * args.target_stride[0] +
-                args.row * args.target_stride[1] + first;
-    if (args.index)
-      to.index = args.index + plane * args.index_plane + od * args.index_stride[0] +
-                 args.row * args.index_stride[1] + first;
-    if (Mean) to.divisor = args.divisor[0][od];
-    down<Op, Mean, K, S>(strip, source, z, to, begin, count);
+  // Strips one beside the other, of which all but a single one are whole.
+  static __attribute__((noinline)) void run(const PoolArgs<T>& args, Index first, Index count,
+                                            Index strips, const PoolPart& part) {
+    for (; strips > 0; --strips, first += kLanes<T>) run_one(args, first, count, part);
   }
 
-  static __attribute__((noinline)) void planes(const PoolArgs<T>& args, Index first, Index count,
-                                               Index begin, Index rows_) {
-    const Part strip(args, first, count);
-    for (Index plane = 0; plane < args.planes; ++plane)
-      for (Index od = args.depth; od < args.depth + args.depths; ++od)
-        rows(args, strip, first, plane, od, begin, rows_);
+ private:
+  static FASTCONV_INLINE void run_one(const PoolArgs<T>& args, Index first, Index count,
+                                      const PoolPart& part) {
+    const Strip<Op, K, S, Whole> strip(args, first, count);
+    for (Index plane = part.plane; plane < part.plane + part.planes; ++plane)
+      for (Index od = part.depth; od < part.depth + part.depths; ++od) {
+        const Reach z = reach(args.axis[0], od);
+        const T* source = args.source + plane * args.source_plane + z.first * args.source_stride[0];
+        StripRows<Strip<Op, K, S, Whole>> to{strip, nullptr, nullptr, T{1}};
+        to.target = args.target + plane * args.target_plane + od * args.target_stride[0] +
+                    args.row * args.target_stride[1] + first;
+        if (args.index)
+          to.index = args.index + plane * args.index_plane + od * args.index_stride[0] +
+                     args.row * args.index_stride[1] + first;
+        if (Mean) to.divisor = args.divisor[0][od];
+        down<Op, Mean, K, S>(strip, source, z, to, part.row, part.rows);
+      }
   }
 };
 
-// Calls body(whole, first, count) for strips of the targets of a row, `whole` being a constant.
+// Calls body(whole, first, count, strips) for strips of the targets of a row: for all of those
+// together that lie side by side and are whole, and for each other one. `whole` is a constant.
 template <int K, int S, class T, class Body>
 FASTCONV_INLINE void for_strips(const PoolAxis& width, const Body& body) {
   constexpr Index N = kLanes<T>;
   const Index targets = width.targets;
-  for (Index o = 0; o < targets; o += N) {
+  // Strides deal out whole vectors, even if no window takes their last elements.
+  constexpr Index kElements = (N - 1) * S + (K > S ? K : S);
+  const auto whole = [&](Index first) {
+    const Index left = first * S - width.pad;
+    return first + N <= targets && left >= 0 && left + kElements <= width.sources;
+  };
+  for (Index o = 0, strips; o < targets; o += strips * N) {
     const Index first = o + N > targets && targets >= N ? targets - N : o;
-    const Index count = targets - first < N ? targets - first : N;
-    // Strides deal out whole vectors, even if no window takes their last elements.
-    const Index left = first * S - width.pad, elements = (N - 1) * S + (K > S ? K : S);
-    if (count == N && left >= 0 && left + elements <= width.sources)
-      body(std::true_type{}, first, count);
-    else
-      body(std::false_type{}, first, count);
+    strips = 1;
+    if (whole(first)) {
+      while (whole(first + strips * N)) ++strips;
+      body(std::true_type{}, first, N, strips);
+    } else {
+      body(std::false_type{}, first, targets - first < N ? targets - first : N, strips);
+    }
   }
 }
 
 template <class Op, bool Mean, int K, int S, class T>
 void windows_of(const PoolArgs<T>& args) {
   const PoolAxis& width = args.axis[2];
+  const auto run = [&](const PoolPart& part) {
+    for_strips<K, S, T>(
+        width, [&](auto whole, Index first, Index count, Index strips) FASTCONV_LAMBDA {
+          StripOf<Op, Mean, K, S, decltype(whole)::value>::run(args, first, count, strips, part);
+        });
+  };
   // Memory comes faster row after row: 224x224, 2x2, 13 ms an image against 24 down strips.
   constexpr Index kWideBytes = 512;
   if (K == S && width.sources * static_cast<Index>(sizeof(T)) > kWideBytes) {
     for (Index plane = 0; plane < args.planes; ++plane)
       for (Index od = args.depth; od < args.depth + args.depths; ++od)
-        for (Index r = 0; r < args.rows; ++r)
-          for_strips<K, S, T>(width, [&](auto whole, Index first, Index count) FASTCONV_LAMBDA {
-            using Of = StripOf<Op, Mean, K, S, decltype(whole)::value>;
-            Of::rows(args, typename Of::Part(args, first, count), first, plane, od, r, 1);
-          });
+        for (Index r = 0; r < args.rows; ++r) run({plane, 1, od, 1, r, 1});
     return;
   }
-  for (Index begin = 0; begin < args.rows; begin += args.band) {
-    const Index rows = args.rows - begin < args.band ? args.rows - begin : args.band;
-    for_strips<K, S, T>(width, [&](auto whole, Index first, Index count) FASTCONV_LAMBDA {
-      StripOf<Op, Mean, K, S, decltype(whole)::value>::planes(args, first, count, begin, rows);
-    });
-  }
+  for (Index begin = 0; begin < args.rows; begin += args.band)
+    run({0, args.planes, args.depth, args.depths, begin,
+         args.rows - begin < args.band ? args.rows - begin : args.band});
 }
 
 template <class Op, bool Mean, class T>

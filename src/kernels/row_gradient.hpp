@@ -109,12 +109,16 @@ RowGradient<T> row_gradient_of(int kernel, int stride) {
   switch (kernel * 10 + stride) {
     case 31: return row_gradient<T, 3, 1>;
     case 32: return row_gradient<T, 3, 2>;
-    case 51: return row_gradient<T, 5, 1>;
-    case 52: return row_gradient<T, 5, 2>;
-    case 71: return row_gradient<T, 7, 1>;
-    case 72: return row_gradient<T, 7, 2>;
-    default: return nullptr;
   }
+  if constexpr (kEverySize<T>) {
+    switch (kernel * 10 + stride) {
+      case 51: return row_gradient<T, 5, 1>;
+      case 52: return row_gradient<T, 5, 2>;
+      case 71: return row_gradient<T, 7, 1>;
+      case 72: return row_gradient<T, 7, 2>;
+    }
+  }
+  return nullptr;
 }
 
 }  // namespace

@@ -48,7 +48,8 @@ class RowLoader<T, S, true> {
 template <class T, int S, bool Inside>
 class RowLoaders {
  public:
-  RowLoaders(const RowTaps<T>& taps, Index width, Index column) {
+  // Each tile has its own edges: out of line, what finds them is there once.
+  __attribute__((noinline)) void find(const RowTaps<T>& taps, Index width, Index column) {
     for (Index kw = 0; kw < taps.count; ++kw)
       tap_[kw] = {column * S - taps.pad + kw * taps.dilation, width};
   }
@@ -61,7 +62,7 @@ class RowLoaders {
 template <class T, int S>
 class RowLoaders<T, S, true> {
  public:
-  RowLoaders(const RowTaps<T>& taps, Index, Index column)
+  RowLoaders(const RowTaps<T>& taps, Index column)
       : first_(column * S - taps.pad), dilation_(taps.dilation) {}
   FASTCONV_INLINE RowLoader<T, S, true> operator[](Index kw) const {
     return RowLoader<T, S, true>(first_ + kw * dilation_);
@@ -110,21 +111,6 @@ struct RowGroup {
   const T* weight;
 };
 
-template <class T, int OC, int R, int KH, bool Inside>
-FASTCONV_INLINE void row_sums(Index planes, Index taps, RowGroup<T> group,
-                              const RowLoaders<T, 1, Inside>& loader, Vec<T> (&sum)[OC][R]) {
-  constexpr int J = R - 1 + KH;
-  for (Index p = 0; p < planes; ++p, group.rows += J)
-    for (Index kw = 0; kw < taps; ++kw, group.weight += KH * OC) {
-      FASTCONV_UNROLL
-      for (int j = 0; j < J; ++j) {
-        Vec<T> x = loader[kw].low(group.rows[j]);
-        FASTCONV_KEEP(x);
-        add_row<T, OC, R, KH, 1>(group.weight, j, x, sum);
-      }
-    }
-}
-
 template <class T, int OC, int R, int KH, bool Inside, bool Pair>
 FASTCONV_INLINE void add_even_rows(const RowGroup<T>& group, const RowLoader<T, 2, Inside>& loader,
                                    const Halves<T>& halves, Vec<T> (&sum)[OC][R]) {
@@ -142,27 +128,45 @@ FASTCONV_INLINE void add_even_rows(const RowGroup<T>& group, const RowLoader<T, 
   }
 }
 
-// Stride 2: two neighbouring taps are the even and the odd elements of the same two vectors.
-template <class T, int OC, int R, int KH, bool Inside>
-FASTCONV_INLINE void row_sums_of_two(const RowTileArgs<T>& args, RowGroup<T> group,
-                                     const RowLoaders<T, 2, Inside>& loader, const Halves<T>& halves,
-                                     Vec<T> (&sum)[OC][R]) {
-  for (Index p = 0; p < args.planes; ++p, group.rows += (R - 1) * 2 + KH)
-    for (Index kw = 0; kw < args.taps.count;) {
-      if (args.taps.dilation == 1 && kw + 1 < args.taps.count) {
-        add_even_rows<T, OC, R, KH, Inside, true>(group, loader[kw], halves, sum);
-        kw += 2, group.weight += 2 * KH * OC;
-      } else {
-        add_even_rows<T, OC, R, KH, Inside, false>(group, loader[kw], halves, sum);
-        kw += 1, group.weight += KH * OC;
+// With stride 2 two neighbouring taps are the even and the odd elements of the same two vectors.
+template <class T, int OC, int R, int KH, int S, bool Inside>
+FASTCONV_INLINE void row_sums(Index planes, const RowTaps<T>& taps, RowGroup<T> group,
+                              const RowLoaders<T, S, Inside>& loader, Vec<T> (&sum)[OC][R]) {
+  constexpr int J = (R - 1) * S + KH;
+  if constexpr (S == 1) {
+    for (Index p = 0; p < planes; ++p, group.rows += J)
+      for (Index kw = 0; kw < taps.count; ++kw, group.weight += KH * OC) {
+        FASTCONV_UNROLL
+        for (int j = 0; j < J; ++j) {
+          Vec<T> x = loader[kw].low(group.rows[j]);
+          FASTCONV_KEEP(x);
+          add_row<T, OC, R, KH, 1>(group.weight, j, x, sum);
+        }
       }
-    }
-  FASTCONV_UNROLL
-  for (int o = 0; o < OC; ++o) {
+  } else {
+    const Halves<T> halves;
+    for (Index p = 0; p < planes; ++p, group.rows += J)
+      for (Index kw = 0; kw < taps.count;) {
+        if (taps.dilation == 1 && kw + 1 < taps.count) {
+          add_even_rows<T, OC, R, KH, Inside, true>(group, loader[kw], halves, sum);
+          kw += 2, group.weight += 2 * KH * OC;
+        } else {
+          add_even_rows<T, OC, R, KH, Inside, false>(group, loader[kw], halves, sum);
+          kw += 1, group.weight += KH * OC;
+        }
+      }
     FASTCONV_UNROLL
-    for (int r = 0; r < R; ++r) sum[o][r] = shuffle<T>(sum[o][r], sum[o][r], halves.order);
+    for (int o = 0; o < OC; ++o) {
+      FASTCONV_UNROLL
+      for (int r = 0; r < R; ++r) sum[o][r] = shuffle<T>(sum[o][r], sum[o][r], halves.order);
+    }
   }
 }
+
+// What a tile is made of.
+struct RowShape {
+  int channels, rows, kernel, stride;
+};
 
 // Sums of `rows` rows of each channel, whatever is to be done to them.
 template <class T>
@@ -178,35 +182,21 @@ __attribute__((noinline)) void store_any_rows(const RowTileArgs<T>& args, Index 
     }
 }
 
-template <class T, int OC, int R, bool Whole>
-FASTCONV_INLINE void store_rows(const RowTileArgs<T>& args, Index at, Index count,
-                                const Vec<T> (&sum)[OC][R]) {
-  FASTCONV_UNROLL
-  for (int o = 0; o < OC; ++o) {
-    T* row = args.target + at + o * args.channel_stride;
-    FASTCONV_UNROLL
-    for (int r = 0; r < R; ++r, row += args.row_stride)
-      if constexpr (Whole)
-        store(row, sum[o][r]);
-      else
-        store_first(row, sum[o][r], count);
-  }
-}
-
 // The first `count` columns of each row, from `at` of the target on.
 template <class T, int OC, int R>
 FASTCONV_INLINE void finish_rows(const RowTileArgs<T>& args, Index at, Index count, const T* bias,
                                  Vec<T> (&sum)[OC][R]) {
-  const bool relu = args.epilogue.activation == Activation::relu;
-  const Vec<T> floor = broadcast(relu ? T{0} : static_cast<T>(-__builtin_inf()));
-  const bool quick = !args.residual && (relu || args.epilogue.activation == Activation::none);
+  const Bounds<T> bounds(args.epilogue);
+  const bool quick =
+      !args.residual && bounds.exact && (kStoresLanes || count >= kLanes<T>);
+  const LaneRange<T> lanes(0, count);
   FASTCONV_UNROLL
   for (int o = 0; o < OC; ++o) {
     const Vec<T> add = broadcast(bias ? bias[o] : T{0});
     FASTCONV_UNROLL
     for (int r = 0; r < R; ++r) {
       sum[o][r] += add;
-      if (quick) sum[o][r] = sum[o][r] < floor ? floor : sum[o][r];
+      if (quick) sum[o][r] = bounds(sum[o][r]);
     }
   }
   if (!quick) {
@@ -214,10 +204,18 @@ FASTCONV_INLINE void finish_rows(const RowTileArgs<T>& args, Index at, Index cou
     FASTCONV_UNROLL
     for (int i = 0; i < OC * R; ++i) stored[i] = sum[i / R][i % R];
     store_any_rows(args, at, count, stored, OC, R);
-  } else if (count >= kLanes<T>)
-    store_rows<T, OC, R, true>(args, at, count, sum);
-  else
-    store_rows<T, OC, R, false>(args, at, count, sum);
+    return;
+  }
+  FASTCONV_UNROLL
+  for (int o = 0; o < OC; ++o) {
+    T* row = args.target + at + o * args.channel_stride;
+    FASTCONV_UNROLL
+    for (int r = 0; r < R; ++r, row += args.row_stride)
+      if constexpr (kStoresLanes)
+        store_lanes(row, sum[o][r], lanes);
+      else
+        store(row, sum[o][r]);
+  }
 }
 
 // Calls body(g, rows) for each group.
@@ -240,104 +238,137 @@ FASTCONV_INLINE bool inside(const RowTaps<T>& taps, Index width, Index column) {
   return first >= 0 && first + kLanes<T> * S + (taps.count - 1) * taps.dilation < width;
 }
 
-// A vector of columns of all groups.
-template <class T, int OC, int R, int KH, int S, bool Inside>
-FASTCONV_INLINE void row_column(const RowTileArgs<T>& args, Index column) {
-  const Halves<T> halves;
-  const RowLoaders<T, S, Inside> loader(args.taps, args.width, column);
-  for_each_group(args, (R - 1) * S + KH, [&](Index g, const T* const* rows) {
-    const RowGroup<T> group{rows, args.taps.weight + g * args.weight_step};
-    Vec<T> sum[OC][R] = {};
-    if constexpr (S == 1)
-      row_sums<T, OC, R, KH, Inside>(args.planes, args.taps.count, group, loader, sum);
-    else
-      row_sums_of_two<T, OC, R, KH, Inside>(args, group, loader, halves, sum);
-    finish_rows<T, OC, R>(args, g * args.target_step + column, args.columns - column,
-                          args.bias ? args.bias + g * args.bias_step : nullptr, sum);
-  });
+// The sums of a vector of columns, element by element: where no instruction loads some lanes alone.
+template <class T>
+__attribute__((noinline)) void edge_sums(const RowTileArgs<T>& args, const RowTaps<T>& taps,
+                                         RowGroup<T> group, const RowShape& shape, Index column,
+                                         Vec<T>* sum) {
+  for (Index p = 0; p < args.planes; ++p, group.rows += (shape.rows - 1) * shape.stride + shape.kernel)
+    for (Index kw = 0; kw < taps.count; ++kw, group.weight += shape.kernel * shape.channels)
+      for (Index i = 0; i < kLanes<T>; ++i) {
+        const Index x = (column + i) * shape.stride - taps.pad + kw * taps.dilation;
+        if (x < 0 || x >= args.width) continue;
+        for (int r = 0; r < shape.rows; ++r)
+          for (int kh = 0; kh < shape.kernel; ++kh)
+            for (int o = 0; o < shape.channels; ++o)
+              sum[o * shape.rows + r][i] += group.weight[kh * shape.channels + o] *
+                                            group.rows[r * shape.stride + kh][x];
+      }
+}
+
+// Those of a vector of columns of a group, `loader` being there unless it lies inside.
+template <class T, int OC, int R, int KH, int S>
+FASTCONV_INLINE void column_sums(const RowTileArgs<T>& args, const RowTaps<T>& taps,
+                                 RowGroup<T> group, const RowLoaders<T, S, false>* loader,
+                                 Index column, Vec<T> (&sum)[OC][R]) {
+  if (!loader) {
+    const RowLoaders<T, S, true> all(taps, column);
+    row_sums<T, OC, R, KH, S, true>(args.planes, taps, group, all, sum);
+  } else if constexpr (kLoadsLanes) {
+    row_sums<T, OC, R, KH, S, false>(args.planes, taps, group, *loader, sum);
+  } else {
+    Vec<T> apart[OC * R] = {};
+    edge_sums(args, taps, group, {OC, R, KH, S}, column, apart);
+    FASTCONV_UNROLL
+    for (int i = 0; i < OC * R; ++i) sum[i / R][i % R] = apart[i];
+  }
 }
 
 template <class T, int OC, int R, int KH, int S>
 void row_tile(const RowTileArgs<T>& args) {
-  for (Index column = 0; column < args.columns; column += kLanes<T>)
-    if (inside<T, S>(args.taps, args.width, column))
-      row_column<T, OC, R, KH, S, true>(args, column);
-    else
-      row_column<T, OC, R, KH, S, false>(args, column);
+  for (Index column = 0; column < args.columns; column += kLanes<T>) {
+    const bool whole = inside<T, S>(args.taps, args.width, column);
+    RowLoaders<T, S, false> edge;
+    if (!whole && kLoadsLanes) edge.find(args.taps, args.width, column);
+    for_each_group(args, (R - 1) * S + KH, [&](Index g, const T* const* rows) {
+      Vec<T> sum[OC][R] = {};
+      column_sums<T, OC, R, KH, S>(args, args.taps, {rows, args.taps.weight + g * args.weight_step},
+                                   whole ? nullptr : &edge, column, sum);
+      finish_rows<T, OC, R>(args, g * args.target_step + column, args.columns - column,
+                            args.bias ? args.bias + g * args.bias_step : nullptr, sum);
+    });
+  }
 }
 
 // A vector of even and one of odd columns of all groups, which leave in turns.
-template <class T, int R, int KH, bool Inside>
-FASTCONV_INLINE void row_pair_column(const RowTileArgs<T>& args, const RowTaps<T>& odd,
-                                     Index column) {
-  const RowLoaders<T, 1, Inside> even_loader(args.taps, args.width, column);
-  const RowLoaders<T, 1, Inside> odd_loader(odd, args.width, column);
-  for_each_group(args, R - 1 + KH, [&](Index g, const T* const* rows) {
-    const Index weights = g * args.weight_step;
-    Vec<T> low[1][R] = {}, high[1][R] = {};
-    row_sums<T, 1, R, KH, Inside>(args.planes, args.taps.count, {rows, args.taps.weight + weights},
-                                  even_loader, low);
-    row_sums<T, 1, R, KH, Inside>(args.planes, odd.count, {rows, odd.weight + weights}, odd_loader,
-                                  high);
-    FASTCONV_UNROLL
-    for (int r = 0; r < R; ++r) zip<T, kLanes<T>>(low[0][r], high[0][r]);
-    const Index at = g * args.target_step + 2 * column, count = args.columns - 2 * column;
-    const T* bias = args.bias ? args.bias + g * args.bias_step : nullptr;
-    finish_rows<T, 1, R>(args, at, count, bias, low);
-    if (count > kLanes<T>)
-      finish_rows<T, 1, R>(args, at + kLanes<T>, count - kLanes<T>, bias, high);
-  });
-}
-
 template <class T, int R, int KH>
 void row_pair(const RowTileArgs<T>& args, const RowTaps<T>& odd) {
-  for (Index column = 0; 2 * column < args.columns; column += kLanes<T>)
-    if (inside<T, 1>(args.taps, args.width, column) && inside<T, 1>(odd, args.width, column))
-      row_pair_column<T, R, KH, true>(args, odd, column);
-    else
-      row_pair_column<T, R, KH, false>(args, odd, column);
-}
-
-// A table over what kRowTileChannels and kRowTileSizes list, for kernels of 3, 5 and 7, and with stride 1
-// for what the phases of a gradient have of them; more channels than one go with kernels of 3 and with
-// 1 or 4 rows.
-template <class T, int OC, int R, int KH>
-RowTile<T> with_stride(int stride) {
-  return stride == 1 ? row_tile<T, OC, R, KH, 1> : stride == 2 ? row_tile<T, OC, R, KH, 2> : nullptr;
-}
-
-template <class T, int OC, int R>
-RowTile<T> with_kernel(int kernel, int stride) {
-  if (kernel == 3) return with_stride<T, OC, R, 3>(stride);
-  if constexpr (OC == 1) {
-    if (kernel == 1 && stride == 1) return row_tile<T, 1, R, 1, 1>;
-    if (kernel == 2 && stride == 1) return row_tile<T, 1, R, 2, 1>;
-    if (kernel == 4 && stride == 1) return row_tile<T, 1, R, 4, 1>;
-    if (kernel == 5) return with_stride<T, OC, R, 5>(stride);
-    if (kernel == 7) return with_stride<T, OC, R, 7>(stride);
+  for (Index column = 0; 2 * column < args.columns; column += kLanes<T>) {
+    const bool whole =
+        inside<T, 1>(args.taps, args.width, column) && inside<T, 1>(odd, args.width, column);
+    RowLoaders<T, 1, false> even_edge, odd_edge;
+    if (!whole && kLoadsLanes) {
+      even_edge.find(args.taps, args.width, column);
+      odd_edge.find(odd, args.width, column);
+    }
+    for_each_group(args, R - 1 + KH, [&](Index g, const T* const* rows) {
+      const Index weights = g * args.weight_step;
+      Vec<T> low[1][R] = {}, high[1][R] = {};
+      column_sums<T, 1, R, KH, 1>(args, args.taps, {rows, args.taps.weight + weights},
+                                  whole ? nullptr : &even_edge, column, low);
+      column_sums<T, 1, R, KH, 1>(args, odd, {rows, odd.weight + weights},
+                                  whole ? nullptr : &odd_edge, column, high);
+      FASTCONV_UNROLL
+      for (int r = 0; r < R; ++r) zip<T, kLanes<T>>(low[0][r], high[0][r]);
+      const Index at = g * args.target_step + 2 * column, count = args.columns - 2 * column;
+      const T* bias = args.bias ? args.bias + g * args.bias_step : nullptr;
+      finish_rows<T, 1, R>(args, at, count, bias, low);
+      if (count > kLanes<T>)
+        finish_rows<T, 1, R>(args, at + kLanes<T>, count - kLanes<T>, bias, high);
+    });
   }
-  return nullptr;
 }
 
-template <class T>
-RowTile<T> row_tile_of(int channels, int rows, int kernel, int stride) {
-  switch (channels * 10 + rows) {
-    case 11: return with_kernel<T, 1, 1>(kernel, stride);
-    case 12: return with_kernel<T, 1, 2>(kernel, stride);
-    case 14: return with_kernel<T, 1, 4>(kernel, stride);
-    case 17: return with_kernel<T, 1, 7>(kernel, stride);
-    case 21: return with_kernel<T, 2, 1>(kernel, stride);
-    case 24: return with_kernel<T, 2, 4>(kernel, stride);
-    case 41: return with_kernel<T, 4, 1>(kernel, stride);
-    case 44: return with_kernel<T, 4, 4>(kernel, stride);
+// For kernels of 3, 5 and 7, and with stride 1 for what the phases of a gradient have of them.
+template <class T, int R>
+RowTile<T> of_one_channel(int kernel, int stride) {
+  switch (kernel * 10 + stride) {
+    case 11: return row_tile<T, 1, R, 1, 1>;
+    case 21: return row_tile<T, 1, R, 2, 1>;
+    case 31: return row_tile<T, 1, R, 3, 1>;
+    case 32: return row_tile<T, 1, R, 3, 2>;
+    case 41: return row_tile<T, 1, R, 4, 1>;
+    case 51: return row_tile<T, 1, R, 5, 1>;
+    case 52: return row_tile<T, 1, R, 5, 2>;
+    case 71: return row_tile<T, 1, R, 7, 1>;
+    case 72:
+      if constexpr (R <= 4) return row_tile<T, 1, R, 7, 2>;
+      return nullptr;
     default: return nullptr;
   }
 }
 
-// For what the phases of a gradient with stride 2 have of kernels of 3 and 5 rows, in tiles of 4 and
-// 7: all sizes that row_tile has would be a tenth of the library.
+// For kernels of 3.
+template <class T, int OC, int R>
+RowTile<T> of_channels(int kernel, int stride) {
+  if (kernel != 3 || stride > 2) return nullptr;
+  return stride == 1 ? row_tile<T, OC, R, 3, 1> : row_tile<T, OC, R, 3, 2>;
+}
+
+// Where there is not every size, tiles are of one channel and of 1 or 4 rows; in the small set of 1.
+template <class T>
+RowTile<T> row_tile_of(int channels, int rows, int kernel, int stride) {
+  switch (channels * 10 + rows) {
+    case 11: return of_one_channel<T, 1>(kernel, stride);
+    case 14:
+      if constexpr (kSmallSet) return nullptr;
+      else return of_one_channel<T, 4>(kernel, stride);
+  }
+  if constexpr (kEverySize<T>) {
+    switch (channels * 10 + rows) {
+      case 17: return of_one_channel<T, 7>(kernel, stride);
+      case 21: return of_channels<T, 2, 1>(kernel, stride);
+      case 24: return of_channels<T, 2, 4>(kernel, stride);
+      case 41: return of_channels<T, 4, 1>(kernel, stride);
+      case 44: return of_channels<T, 4, 4>(kernel, stride);
+    }
+  }
+  return nullptr;
+}
+
+// For what the phases of a gradient with stride 2 have of kernels of 3 and 5 rows.
 template <class T, int R>
-RowPair<T> pair_with_kernel(int kernel) {
+RowPair<T> pair_of(int kernel) {
   switch (kernel) {
     case 1: return row_pair<T, R, 1>;
     case 2: return row_pair<T, R, 2>;
@@ -348,8 +379,11 @@ RowPair<T> pair_with_kernel(int kernel) {
 
 template <class T>
 RowPair<T> row_pair_of(int rows, int kernel) {
-  return rows == 4 ? pair_with_kernel<T, 4>(kernel)
-                   : rows == 7 ? pair_with_kernel<T, 7>(kernel) : nullptr;
+  if constexpr (kEverySize<T>) {
+    if (rows == 4) return pair_of<T, 4>(kernel);
+    if (rows == 7) return pair_of<T, 7>(kernel);
+  }
+  return nullptr;
 }
 
 }  // namespace

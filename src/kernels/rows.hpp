@@ -52,49 +52,51 @@ void pack(const PackArgs<T>& args) {
   }
 }
 
-// Sums of P phases in turns, P a power of two. Plain sums are only to be stored, side by side.
-template <class T, int P, bool Plain>
+// Sums of P phases in turns, P a power of two.
+template <class T, int P>
 void store_phases(const StoreArgs<T>& args) {
-  const Index whole = args.columns / P;
-  const auto put = [&](auto vector, Index at) {
-    if constexpr (Plain)
-      store(args.target + at, vector);
-    else
-      store_row<T, sizeof vector / sizeof(T)>(vector, args, at);
-  };
+  constexpr Index N = kLanes<T>;
+  const Index each = args.columns / P;  // and a rest, which belongs to the first phases
+  const bool plain = args.epilogue.activation == Activation::none && !args.residual &&
+                     args.column_stride == 1;
   for (Index r = 0; r < args.rows; ++r) {
     const T* sum = args.sum + r * args.sum_pitch;
     const Index at = r * args.row_stride;
-    cover<T>(whole, [&](auto lanes, Index i) {
-      constexpr Index N = decltype(lanes)::value;
-      Part<T, N> vector[P];
+    for (Index i = 0; i * P < args.columns; i += N) {
+      // A row's last vector overlaps the one before.
+      if (i + N > each && each >= N && i < each) i = each - N;
+      Vec<T> vector[P];
       FASTCONV_UNROLL
-      for (int p = 0; p < P; ++p) vector[p] = load<T, N>(sum + p * args.phase_step + i) + args.bias;
+      for (int p = 0; p < P; ++p) {
+        const T* source = sum + p * args.phase_step + i;
+        const Index count = (args.columns + P - 1 - p) / P - i;
+        vector[p] = (i + N <= each ? load(source) : load_lanes(source, LaneRange<T>(0, count))) +
+                    args.bias;
+      }
       zip_all<T, N>(vector);
       FASTCONV_UNROLL
-      for (int p = 0; p < P; ++p) put(vector[p], at + (i * P + p * N) * args.column_stride);
-    });
-    for (Index c = whole * P; c < args.columns; ++c)
-      put(load<T, 1>(sum + c % P * args.phase_step + whole) + args.bias,
-          at + c * args.column_stride);
+      for (int p = 0; p < P; ++p) {
+        const Index first = i * P + p * N, rest = args.columns - first;
+        const Index place = at + first * args.column_stride;
+        if (i + N > each && rest < N) {
+          if (rest > 0) store_some<T>(vector[p], args, place, rest);
+        } else if (plain) {
+          store(args.target + place, vector[p]);
+        } else {
+          store_row<T>(vector[p], args, place);
+        }
+      }
+    }
   }
-}
-
-template <class T, int P>
-void store_sums_of(const StoreArgs<T>& args) {
-  if (args.epilogue.activation == Activation::none && !args.residual && args.column_stride == 1)
-    store_phases<T, P, true>(args);
-  else
-    store_phases<T, P, false>(args);
 }
 
 template <class T>
 void store_sums(const StoreArgs<T>& args) {
   switch (args.phases) {
-    case 1: return store_sums_of<T, 1>(args);
-    case 2: return store_sums_of<T, 2>(args);
-    case 4: return store_sums_of<T, 4>(args);
-    case 8: return store_sums_of<T, 8>(args);
+    case 1: return store_phases<T, 1>(args);
+    case 2: return store_phases<T, 2>(args);
+    case 4: return store_phases<T, 4>(args);
+    case 8: return store_phases<T, 8>(args);
   }
   for (Index p = 0; p < args.phases && p < args.columns; ++p) {
     StoreArgs<T> one = args;
@@ -104,7 +106,7 @@ void store_sums(const StoreArgs<T>& args) {
     one.target += at;
     if (one.residual) one.residual += at;
     one.column_stride *= args.phases;
-    store_sums_of<T, 1>(one);
+    store_phases<T, 1>(one);
   }
 }
 

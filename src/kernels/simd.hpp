@@ -35,6 +35,11 @@
 #define FASTCONV_KEEP(vector)
 #endif
 #define FASTCONV_INLINE inline __attribute__((always_inline))
+#if defined(__AVX2__) || defined(__aarch64__)
+#define FASTCONV_INLINE_IF_LARGE FASTCONV_INLINE
+#else
+#define FASTCONV_INLINE_IF_LARGE __attribute__((noinline))  // the small set's
+#endif
 #define FASTCONV_LAMBDA __attribute__((always_inline))  // between a lambda's parameters and body
 
 namespace fastconv::FASTCONV_ISA {
@@ -49,6 +54,14 @@ constexpr int kVectorBytes = 16, kRegisters = 32;
 #else
 constexpr int kVectorBytes = 16, kRegisters = 16;
 #endif
+
+// Float64, and all of the baseline set, have fewer sizes of a kernel and smaller tiles: half of the
+// library was theirs.
+constexpr bool kSmallSet = kRegisters * kVectorBytes < 512;
+template <class T>
+constexpr bool kEverySize = sizeof(T) == 4 && !kSmallSet;
+template <class T>
+constexpr int kTileRegisters = kSmallSet ? 11 : sizeof(T) == 4 ? kRegisters : 16;
 
 template <class T, std::size_t Bytes>
 struct VectorOf {
@@ -116,6 +129,15 @@ FASTCONV_INLINE Part<T, N> shuffle(Part<T, N> a, Part<T, N> b, Part<Mask<T>, N> 
 #endif
 }
 
+// Whether an instruction loads or stores some lanes alone, without a branch and as fast as all.
+#if defined(__AVX512F__)
+constexpr bool kLoadsLanes = true, kStoresLanes = true;
+#elif defined(__AVX2__)
+constexpr bool kLoadsLanes = true, kStoresLanes = false;
+#else
+constexpr bool kLoadsLanes = false, kStoresLanes = false;
+#endif
+
 // The lanes from `first` up to, not including, `last`; none if it is not behind.
 template <class T>
 struct LaneRange {
@@ -182,6 +204,19 @@ FASTCONV_INLINE Vec<T> load_lanes_or(const T* source, const LaneRange<T>& lanes,
 #else
   for (Index i = lanes.begin; i < lanes.end; ++i) other[i] = source[i];
   return other;
+#endif
+}
+
+// Those lanes, and nothing else is written; for kStoresLanes.
+template <class T>
+FASTCONV_INLINE void store_lanes(T* target, Vec<T> vector, const LaneRange<T>& lanes) {
+#if defined(__AVX512F__)
+  if constexpr (sizeof(T) == 4)
+    _mm512_mask_storeu_ps(target, static_cast<__mmask16>(lanes.mask),
+                          reinterpret_cast<__m512>(vector));
+  else
+    _mm512_mask_storeu_pd(target, static_cast<__mmask8>(lanes.mask),
+                          reinterpret_cast<__m512d>(vector));
 #endif
 }
 
@@ -265,16 +300,19 @@ FASTCONV_INLINE Part<T, N> maximum(Part<T, N> a, Part<T, N> b) {
 
 // Calls body(N, i), N a constant, so that the ranges of N lanes from i on cover [0, count) and
 // nothing beyond: whole vectors, or smaller ones of a row shorter than a vector. The last two may
-// overlap: body must not read what it writes.
-template <class T, Index N = kLanes<T>, class Body>
+// overlap: body must not read what it writes. Vectors of shorter rows are `Step` times smaller, as
+// often as need be: each size is a copy of the body.
+template <class T, Index Step = 2, Index N = kLanes<T>, class Body>
 FASTCONV_INLINE void cover(Index count, const Body& body) {
   using Lanes = std::integral_constant<Index, N>;
   if (count >= N) {
-    Index i = 0;
-    for (; i + N <= count; i += N) body(Lanes{}, i);
-    if (i < count) body(Lanes{}, count - N);
+    for (Index i = 0, next; i < count; i = next) {
+      next = i + N;
+      if (next > count) i = count - N;  // one body for both: it is most of a kernel's code
+      body(Lanes{}, i);
+    }
   } else if constexpr (N > 1) {
-    cover<T, N / 2>(count, body);
+    cover<T, Step, (N > Step ? N / Step : 1)>(count, body);
   }
 }
 

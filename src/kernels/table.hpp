@@ -23,7 +23,8 @@ constexpr int kMaxChannelPixels = 14;  // MR: pixels of a register tile whose ve
 constexpr int kMaxChannelVectors = 2;  // NV: its vectors of output channels
 
 // Register tiles over rows (kernels/row_tile.hpp): R output rows of each of OC channels.
-constexpr int kRowTileSizes[] = {1, 2, 4, 7};
+// What a tile may have of them; not every kernel is there for each (row_tile.hpp).
+constexpr int kRowTileSizes[] = {1, 4, 7};
 constexpr int kRowTileChannels[] = {1, 2, 4};
 constexpr int kMostRowTaps = 16;  // of its width
 constexpr int kMostRows = 256;    // that it reads of a group
@@ -267,6 +268,7 @@ struct Kernels {
   void (*dot[kMaxDotRows + 1][kMaxDotColumns + 1])(const DotArgs<T>&);
   void (*outer[kMaxOuterRows + 1][kMaxOuterVectors + 1])(const OuterArgs<T>&);
   void (*transpose)(const TransposeArgs<T>&);
+  bool pool_windows;  // whether there is PoolWay::windows
   void (*pool_max)(const PoolArgs<T>&);
   void (*pool_max_index)(const PoolArgs<T>&);
   void (*pool_mean)(const PoolArgs<T>&);

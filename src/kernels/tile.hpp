@@ -9,13 +9,15 @@ namespace {
 
 // The accumulators, one vector of pixels for each of NV and one broadcast weight stay in
 // registers.
+template <class T>
 constexpr int tile_vectors(int rows) {
-  const int most = (kRegisters - 1) / (rows + 1);
+  const int most = (kTileRegisters<T> - 1) / (rows + 1);
   return most < kMaxTileVectors ? most : kMaxTileVectors;
 }
 
 // 8 x 3 fills 32 registers; 16 registers hold 4 x 3.
-constexpr int kTileRows = kRegisters == 32 ? 8 : 4;
+template <class T>
+constexpr int kTileRows = kTileRegisters<T> == 32 ? 8 : 4;
 
 template <class T, int MR, int NV>
 void tile(const TileArgs<T>& args) {

@@ -153,6 +153,7 @@ class Plan {
       way_ = PoolWay::whole;
       return true;
     }
+    if (!kernels_.pool_windows) return false;
     // Few columns and rows, none of the windows in padding alone; lanes mostly used.
     const PoolAxis& width = axis_[2];
     const bool columns = width.stride <= 2 ? width.kernel == 2 || width.kernel == 3
