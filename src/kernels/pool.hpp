@@ -20,8 +20,7 @@ FASTCONV_INLINE void either(const PoolArgs<T>& args, const Way& way) {
 
 template <class T>
 void pool_max(const PoolArgs<T>& args) {
-  if constexpr (!kSmallSet)
-    if (args.way == PoolWay::windows) return windows<Max<T>, false>(args);
+  if (args.way == PoolWay::windows) return windows<Max<T>, false>(args);
   if (args.way == PoolWay::whole) return whole<Max<T>, false>(args);
   either(args, [](const PoolArgs<T>& a) {
     a.way == PoolWay::boxes ? boxes<Max<T>, false>(a) : rows_first<Max<T>, false>(a);
@@ -30,8 +29,7 @@ void pool_max(const PoolArgs<T>& args) {
 
 template <class T>
 void pool_max_index(const PoolArgs<T>& args) {
-  if constexpr (!kSmallSet)
-    if (args.way == PoolWay::windows) return windows<MaxPlace<T>, false>(args);
+  if (args.way == PoolWay::windows) return windows<MaxPlace<T>, false>(args);
   either(args, [](const PoolArgs<T>& a) {
     a.way == PoolWay::boxes ? boxes<MaxFind<T>, false>(a) : columns_first<MaxPlace<T>>(a);
   });
@@ -39,8 +37,7 @@ void pool_max_index(const PoolArgs<T>& args) {
 
 template <class T>
 void pool_mean(const PoolArgs<T>& args) {
-  if constexpr (!kSmallSet)
-    if (args.way == PoolWay::windows) return windows<Sum<T>, true>(args);
+  if (args.way == PoolWay::windows) return windows<Sum<T>, true>(args);
   if (args.way == PoolWay::whole) return whole<Sum<T>, true>(args);
   either(args, [](const PoolArgs<T>& a) {
     a.way == PoolWay::boxes ? boxes<Sum<T>, true>(a) : rows_first<Sum<T>, true>(a);

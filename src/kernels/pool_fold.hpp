@@ -85,16 +85,16 @@ FASTCONV_INLINE void fold_box(const Box& box, typename Op::Source source, Index 
 template <class T, Index U, class Body>
 FASTCONV_INLINE void cover_wide(Index count, const Body& body) {
   constexpr Index N = kLanes<T>;
+  using One = std::integral_constant<Index, 1>;
   Index i = 0;
-  for (; i + U * N <= count; i += U * N)
+  for (; U > 1 && i + U * N <= count; i += U * N)
     body(std::integral_constant<Index, N>{}, std::integral_constant<Index, U>{}, i);
-  if (i < count && count > N && count - i < N) {
-    body(std::integral_constant<Index, N>{}, std::integral_constant<Index, 1>{}, count - N);
-  } else {
-    cover<T, 4>(count - i, [&](auto lanes, Index j) FASTCONV_LAMBDA {
-      body(lanes, std::integral_constant<Index, 1>{}, i + j);
-    });
-  }
+  if (count >= N)
+    for (; i < count; i += N)
+      body(std::integral_constant<Index, N>{}, One{}, i + N <= count ? i : count - N);
+  else
+    cover<T, 4, (N > 4 ? N / 4 : 1)>(
+        count, [&](auto lanes, Index j) FASTCONV_LAMBDA { body(lanes, One{}, j); });
 }
 
 // Calls finish(N, i, item) with the box of each element i of `count` side by side: many at a time,
@@ -102,7 +102,7 @@ FASTCONV_INLINE void cover_wide(Index count, const Body& body) {
 template <class Op, class Finish>
 FASTCONV_INLINE void fold(const Box& box, typename Op::Source source, Index place, Index count,
                           const Finish& finish) {
-  cover_wide<typename Op::Element, kRegisters / 8>(
+  cover_wide<typename Op::Element, kEverySize<typename Op::Element> ? kRegisters / 8 : 1>(
       count, [&](auto lanes, auto unroll, Index i) FASTCONV_LAMBDA {
         constexpr Index N = decltype(lanes)::value, U = decltype(unroll)::value;
         typename Op::template Item<N> all[U];
@@ -122,11 +122,12 @@ struct FoldRows {
   Index target_step, rows, count;
 
   void operator()() const {
-    if (box.count[0] == 1 && box.count[2] == 1) {
-      if (box.count[1] == 1) return few<1>();
-      if (box.count[1] == 2) return few<2>();
-      if (box.count[1] == 3) return few<3>();
-    }
+    if constexpr (kEverySize<typename Op::Element>)
+      if (box.count[0] == 1 && box.count[2] == 1) {
+        if (box.count[1] == 1) return few<1>();
+        if (box.count[1] == 2) return few<2>();
+        if (box.count[1] == 3) return few<3>();
+      }
     const Box own = box;
     typename Op::Source from = source;
     typename Op::Target to = target;

@@ -23,17 +23,19 @@ struct Strip {
   Strip(const PoolArgs<T>& args_, Index first, Index count_) : args(args_), some(count_) {
     const PoolAxis& width = args.axis[2];
     column = first * S - width.pad;
-    for (int v = 0; v < kVectors && !Whole; ++v) {
+    FASTCONV_UNROLL
+    for (int v = 0; v < kVectors; ++v) {
       const Index from = column + (S == 1 ? v : v * N);
-      lanes[v] = LaneRange<T>(-from, width.sources - from);
+      if (!Whole) lanes[v] = LaneRange<T>(-from, width.sources - from);
     }
     beyond = column + 2 * N < width.sources;
     Vec<Mask<T>> lane;
     FASTCONV_UNROLL
     for (Index i = 0; i < N; ++i) lane[i] = static_cast<Mask<T>>(i * S);
-    for (int t = 0; t < K && kPlaces; ++t) {
+    FASTCONV_UNROLL
+    for (int t = 0; t < K; ++t) {
       const Vec<Mask<T>> at = lane + static_cast<Mask<T>>(column + t);
-      place[t] = at < 0 ? Vec<Mask<T>>{} : at;  // before the row: of the row's first element
+      if (kPlaces) place[t] = at < 0 ? Vec<Mask<T>>{} : at;  // before the row: of its first element
     }
     if (Whole && args.divisor[2])
       divisor = load(args.divisor[2] + first);
@@ -43,34 +45,41 @@ struct Strip {
 
   // The windows' part in a row; `base` is the place of the row's first element.
   FASTCONV_INLINE Item along(const T* row, Index base) const {
-    Vec<T> vector[kVectors], tap[K];
-    FASTCONV_UNROLL
-    for (int v = 0; v < kVectors; ++v) {
+    const auto part = [&](int v) FASTCONV_LAMBDA {
       const T* from = row + column + (S == 1 ? v : v * N);
-      vector[v] = Whole ? load(from) : load_lanes_or(from, lanes[v], broadcast(Op::identity()));
-    }
-    if constexpr (S > 1) unzip_all<T, N, kVectors>(vector);
-    FASTCONV_UNROLL
-    for (int t = 0; t < K && t < kVectors; ++t) tap[t] = vector[t];
-    if constexpr (K > kVectors) {
-      Vec<Mask<T>> next;
+      return Whole ? load(from) : load_lanes_or(from, lanes[v], broadcast(Op::identity()));
+    };
+    if constexpr (S == 1) {  // no array: it would stay in memory
+      Item all = item(part(0), 0, base);
       FASTCONV_UNROLL
-      for (Index i = 0; i < N; ++i) next[i] = static_cast<Mask<T>>(i + 1);
-      const T last = Whole || beyond ? row[column + 2 * N] : Op::identity();
-      tap[K - 1] = shuffle<T>(vector[0], broadcast(last), next);
-    }
-    if constexpr (kPlaces) {
-      Item all{tap[0], place[0]};
-      FASTCONV_UNROLL
-      for (int t = 1; t < K; ++t) all = Op::template join<N>(all, Item{tap[t], place[t]});
-      all.place += static_cast<Mask<T>>(base);
+      for (int t = 1; t < K; ++t) all = Op::template join<N>(all, item(part(t), t, base));
       return all;
     } else {
-      Item all = tap[0];
+      Vec<T> tap[S];
       FASTCONV_UNROLL
-      for (int t = 1; t < K; ++t) all = Op::template join<N>(all, tap[t]);
+      for (int v = 0; v < S; ++v) tap[v] = part(v);
+      unzip_all<T, N, S>(tap);
+      Item all = item(tap[0], 0, base);
+      FASTCONV_UNROLL
+      for (int t = 1; t < S && t < K; ++t) all = Op::template join<N>(all, item(tap[t], t, base));
+      if constexpr (K > S) {
+        Vec<Mask<T>> next;
+        FASTCONV_UNROLL
+        for (Index i = 0; i < N; ++i) next[i] = static_cast<Mask<T>>(i + 1);
+        const T last = Whole || beyond ? row[column + 2 * N] : Op::identity();
+        const Vec<T> third = shuffle<T>(tap[0], broadcast(last), next);
+        all = Op::template join<N>(all, item(third, K - 1, base));
+      }
       return all;
     }
+  }
+
+  // Tap t of the windows, with its place where places count.
+  FASTCONV_INLINE Item item(Vec<T> value, int t, Index base) const {
+    if constexpr (kPlaces)
+      return {value, place[t] + static_cast<Mask<T>>(base)};
+    else
+      return value;
   }
 
   // The same of a row above the plane or below it, which never wins: above, the window's place is
@@ -265,13 +274,28 @@ void windows_of(const PoolArgs<T>& args) {
          args.rows - begin < args.band ? args.rows - begin : args.band});
 }
 
+template <class T>
+bool has_windows(Index kernel, Index stride) {
+  const bool usual = (kernel == 2 && stride == 2) || (kernel == 3 && (stride == 1 || stride == 2));
+  const bool rare = (kernel == 2 && stride == 1) || (kernel == 4 && stride == 4);
+  return (usual && !kSmallSet) || (rare && kEverySize<T>);
+}
+
 template <class Op, bool Mean, class T>
 void windows(const PoolArgs<T>& args) {
   const PoolAxis& width = args.axis[2];
-  if (width.stride == 4) return windows_of<Op, Mean, 4, 4>(args);
-  if (width.stride == 2)
-    return width.kernel == 2 ? windows_of<Op, Mean, 2, 2>(args) : windows_of<Op, Mean, 3, 2>(args);
-  width.kernel == 2 ? windows_of<Op, Mean, 2, 1>(args) : windows_of<Op, Mean, 3, 1>(args);
+  const auto is = [&](Index kernel, Index stride) {
+    return width.kernel == kernel && width.stride == stride;
+  };
+  if constexpr (!kSmallSet) {
+    if (is(2, 2)) return windows_of<Op, Mean, 2, 2>(args);
+    if (is(3, 2)) return windows_of<Op, Mean, 3, 2>(args);
+    if (is(3, 1)) return windows_of<Op, Mean, 3, 1>(args);
+  }
+  if constexpr (kEverySize<T>) {
+    if (is(2, 1)) return windows_of<Op, Mean, 2, 1>(args);
+    if (is(4, 4)) return windows_of<Op, Mean, 4, 4>(args);
+  }
 }
 
 }  // namespace

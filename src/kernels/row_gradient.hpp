@@ -106,9 +106,11 @@ void row_gradient(const RowGradientArgs<T>& args) {
 
 template <class T>
 RowGradient<T> row_gradient_of(int kernel, int stride) {
-  switch (kernel * 10 + stride) {
-    case 31: return row_gradient<T, 3, 1>;
-    case 32: return row_gradient<T, 3, 2>;
+  if constexpr (!kSmallSet) {
+    switch (kernel * 10 + stride) {
+      case 31: return row_gradient<T, 3, 1>;
+      case 32: return row_gradient<T, 3, 2>;
+    }
   }
   if constexpr (kEverySize<T>) {
     switch (kernel * 10 + stride) {

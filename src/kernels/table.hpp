@@ -268,7 +268,8 @@ struct Kernels {
   void (*dot[kMaxDotRows + 1][kMaxDotColumns + 1])(const DotArgs<T>&);
   void (*outer[kMaxOuterRows + 1][kMaxOuterVectors + 1])(const OuterArgs<T>&);
   void (*transpose)(const TransposeArgs<T>&);
-  bool pool_windows;  // whether there is PoolWay::windows
+  // Whether there is PoolWay::windows for rows of such windows.
+  bool (*has_windows)(Index kernel, Index stride);
   void (*pool_max)(const PoolArgs<T>&);
   void (*pool_max_index)(const PoolArgs<T>&);
   void (*pool_mean)(const PoolArgs<T>&);

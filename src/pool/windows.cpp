@@ -153,12 +153,10 @@ class Plan {
       way_ = PoolWay::whole;
       return true;
     }
-    if (!kernels_.pool_windows) return false;
     // Few columns and rows, none of the windows in padding alone; lanes mostly used.
     const PoolAxis& width = axis_[2];
-    const bool columns = width.stride <= 2 ? width.kernel == 2 || width.kernel == 3
-                                           : width.stride == 4 && width.kernel == 4;
-    if (!columns || axis_[0].kernel * axis_[1].kernel > 12 || width.targets * 8 < kernels_.lanes * 3)
+    if (!kernels_.has_windows(width.kernel, width.stride) ||
+        axis_[0].kernel * axis_[1].kernel > 12 || width.targets * 8 < kernels_.lanes * 3)
       return false;
     for (const PoolAxis& axis : axis_)
       if (axis.dilation != 1 || axis.pad >= axis.kernel ||
