@@ -241,6 +241,25 @@ def test_dtype_of_layers(dtype):
     assert {p.grad.dtype for p in net.parameters()} == {np.dtype(dtype)}
 
 
+@pytest.mark.parametrize(
+    ("text", "behind"),
+    [("2", True), ("3, 2, 1", True), ("3, 2, ceil_mode=True", True), ("2, 1, 0, 2", False)],
+)
+def test_sequential_computes_relu_behind_max_pooling(text, behind):
+    rng = np.random.default_rng(0)
+    x = rng.integers(-3, 3, (2, 3, 8, 9)).astype(np.float32)  # many of them equal
+    x[0, 1], x[1, 2, ::3, ::4] = -1, np.nan
+    pool, again = (make(f"MaxPool2d({text})", nn) for _ in range(2))
+    relu, net = nn.ReLU(), nn.Sequential(nn.ReLU(), again, nn.Flatten())
+    wanted = pool(relu(x))
+    np.testing.assert_array_equal(net(x), wanted.reshape(2, -1))
+    grad = rng.normal(size=wanted.shape).astype(np.float32)
+    np.testing.assert_array_equal(
+        net.backward(grad.reshape(2, -1)), relu.backward(pool.backward(grad))
+    )
+    assert (net[0]._kept()[0].size == wanted.size) == behind
+
+
 def test_sequential_is_a_list_of_modules():
     relu, tanh, flatten = nn.ReLU(), nn.Tanh(), nn.Flatten()
     net = nn.Sequential(relu, tanh)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+from .activation import ReLU
 from .module import Module
+from .pooling import MaxPool1d, MaxPool2d, MaxPool3d
 
 if TYPE_CHECKING:
     from ._graph import Graph
@@ -73,6 +75,9 @@ class Sequential(_Listed):
 
     Takes the modules, or one dict of names and modules; without names they are "0", "1", ...
 
+    A ReLU before a max pooling is computed after it, on fewer elements: the numbers and gradients
+    are the same, as the largest of what is left of values is what is left of the largest.
+
     >>> import fastconv.nn as nn
     >>> nn.Sequential(nn.Linear(4, 3), nn.ReLU())
     Sequential(
@@ -86,7 +91,7 @@ class Sequential(_Listed):
         program = self._program()
         if program is not None:
             return program(input)
-        for module in self.children():
+        for module in _in_turn(self.children()):
             input = module(input)
         return input
 
@@ -104,7 +109,7 @@ class Sequential(_Listed):
         Nor then is anything computed below the first module that learns: the body of a network
         whose head alone does (``body.requires_grad_(False)``) has no backward.
         """
-        modules = list(self.children())
+        modules = _in_turn(self.children())
         if not needs_input:
             while modules and not _learns(modules[0]):
                 modules.pop(0)
@@ -116,6 +121,27 @@ class Sequential(_Listed):
 
     def _learn(self, grad_output: Any) -> None:
         self.backward(grad_output, needs_input=False)
+
+
+def _in_turn(modules: Iterable[Module]) -> list[Module]:
+    """The modules as they are computed: a ReLU behind the max pooling that follows it."""
+    order: list[Module] = []
+    for module in modules:
+        last = order[-1] if order else None
+        behind = type(last) is ReLU and "forward" not in vars(last) and _is_plain_maximum(module)
+        order.insert(len(order) - behind, module)
+    return order
+
+
+def _is_plain_maximum(module: Module) -> bool:
+    """Whether nothing but the largest value of every window comes of it, and every one has some."""
+    return (
+        isinstance(module, MaxPool2d)
+        and type(module) in (MaxPool1d, MaxPool2d, MaxPool3d)
+        and "forward" not in vars(module)
+        and not module.return_indices
+        and module.dilation == 1
+    )
 
 
 def _learns(module: Module) -> bool:
