@@ -129,13 +129,11 @@ FASTCONV_INLINE Part<T, N> shuffle(Part<T, N> a, Part<T, N> b, Part<Mask<T>, N> 
 #endif
 }
 
-// Whether an instruction loads or stores some lanes alone, without a branch and as fast as all.
+// Whether an instruction stores some lanes alone, as fast as all.
 #if defined(__AVX512F__)
-constexpr bool kLoadsLanes = true, kStoresLanes = true;
-#elif defined(__AVX2__)
-constexpr bool kLoadsLanes = true, kStoresLanes = false;
+constexpr bool kStoresLanes = true;
 #else
-constexpr bool kLoadsLanes = false, kStoresLanes = false;
+constexpr bool kStoresLanes = false;
 #endif
 
 // The lanes from `first` up to, not including, `last`; none if it is not behind.
