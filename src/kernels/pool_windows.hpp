@@ -122,13 +122,12 @@ struct StripRows {
         store_first(at, item.place, strip.count());
       } else {
         using Half = Part<std::int64_t, N / 2>;
-        using Places = Part<Mask<T>, N>;
-        store_first(at, __builtin_convertvector((half_of<Mask<T>, N>(Places(item.place), false)), Half),
-                    strip.count() < N / 2 ? strip.count() : N / 2);
-        if (strip.count() > N / 2)
-          store_first(at + N / 2,
-                      __builtin_convertvector((half_of<Mask<T>, N>(Places(item.place), true)), Half),
-                      strip.count() - N / 2);
+        const Part<Mask<T>, N> place = item.place;
+        const auto low = half_of<Mask<T>, N>(place, false), high = half_of<Mask<T>, N>(place, true);
+        const Index count = strip.count();
+        store_first(at, __builtin_convertvector(low, Half), count < N / 2 ? count : N / 2);
+        if (count > N / 2)
+          store_first(at + N / 2, __builtin_convertvector(high, Half), count - N / 2);
       }
     } else if constexpr (Mean) {
       store_first(to, item / (strip.divisor * (divisor * args.divisor[1][args.row + r])),
@@ -205,25 +204,28 @@ struct StripOf {
   // Strips one beside the other, of which all but a single one are whole.
   static __attribute__((noinline)) void run(const PoolArgs<T>& args, Index first, Index count,
                                             Index strips, const PoolPart& part) {
-    for (; strips > 0; --strips, first += kLanes<T>) run_one(args, first, count, part);
-  }
-
- private:
-  static FASTCONV_INLINE void run_one(const PoolArgs<T>& args, Index first, Index count,
-                                      const PoolPart& part) {
-    const Strip<Op, K, S, Whole> strip(args, first, count);
+    const Strip<Op, K, S, Whole> edge(args, first, count);
     for (Index plane = part.plane; plane < part.plane + part.planes; ++plane)
       for (Index od = part.depth; od < part.depth + part.depths; ++od) {
         const Reach z = reach(args.axis[0], od);
         const T* source = args.source + plane * args.source_plane + z.first * args.source_stride[0];
-        StripRows<Strip<Op, K, S, Whole>> to{strip, nullptr, nullptr, T{1}};
-        to.target = args.target + plane * args.target_plane + od * args.target_stride[0] +
-                    args.row * args.target_stride[1] + first;
-        if (args.index)
-          to.index = args.index + plane * args.index_plane + od * args.index_stride[0] +
-                     args.row * args.index_stride[1] + first;
-        if (Mean) to.divisor = args.divisor[0][od];
-        down<Op, Mean, K, S>(strip, source, z, to, part.row, part.rows);
+        T* const target = args.target + plane * args.target_plane + od * args.target_stride[0] +
+                          args.row * args.target_stride[1];
+        std::int64_t* const index =
+            args.index ? args.index + plane * args.index_plane + od * args.index_stride[0] +
+                             args.row * args.index_stride[1]
+                       : nullptr;
+        const T divisor = Mean ? args.divisor[0][od] : T{1};
+        const auto rows_of = [&](const auto& strip, Index o) FASTCONV_LAMBDA {
+          down<Op, Mean, K, S>(strip, source, z,
+                               {strip, target + o, index ? index + o : nullptr, divisor}, part.row,
+                               part.rows);
+        };
+        if constexpr (Whole)
+          for (Index o = first; o < first + strips * kLanes<T>; o += kLanes<T>)
+            rows_of(Strip<Op, K, S, true>(args, o, count), o);
+        else
+          rows_of(edge, first);
       }
   }
 };
@@ -244,7 +246,9 @@ FASTCONV_INLINE void for_strips(const PoolAxis& width, const Body& body) {
     const Index first = o + N > targets && targets >= N ? targets - N : o;
     strips = 1;
     if (whole(first)) {
-      while (whole(first + strips * N)) ++strips;
+      const Index right = (width.sources + width.pad - kElements) / S;  // the last that is whole
+      const Index most = right < targets - N ? right : targets - N;
+      strips = (most - first) / N + 1;
       body(std::true_type{}, first, N, strips);
     } else {
       body(std::false_type{}, first, targets - first < N ? targets - first : N, strips);

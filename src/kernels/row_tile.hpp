@@ -275,9 +275,8 @@ FASTCONV_INLINE void column_sums(const RowTileArgs<T>& args, const RowTaps<T>& t
   }
 }
 
-// A row's last vector overlaps the one before (14 columns with AVX2 take two thirds of the time so),
-// unless a residual, which may be the target, would be
-// added twice.
+// A row's last vector overlaps the one before, unless a residual, which may be the target, would be
+// added twice: 14 columns take two thirds of the time so with AVX2.
 template <class T, int OC, int R, int KH, int S>
 void row_tile(const RowTileArgs<T>& args) {
   for (Index column = 0, next; column < args.columns; column = next) {
@@ -351,7 +350,7 @@ RowTile<T> of_channels(int kernel, int stride) {
   return stride == 1 ? row_tile<T, OC, R, 3, 1> : row_tile<T, OC, R, 3, 2>;
 }
 
-// Where there is not every size, tiles are of one channel and of 1 or 4 rows; in the small set of 1.
+// Where there is not every size, tiles are of one channel and of 1 or 4 rows; the small set's of 1.
 template <class T>
 RowTile<T> row_tile_of(int channels, int rows, int kernel, int stride) {
   switch (channels * 10 + rows) {
