@@ -289,7 +289,7 @@ ERRORS = [
     (ValueError, "conv2d: output would have more than 2**46 elements", lambda: fc.conv2d(X, W, padding=2**30)),
     (ValueError, "max_pool2d: kernel_size is", lambda: fc.max_pool2d(X, BIG)),
     (ValueError, "max_pool2d: the kernel would have more than 2**46 elements", lambda: fc.max_pool2d(X, 2**40, padding=2**39)),
-    (MemoryError, "bad_alloc", lambda: fc.conv2d(X, W, padding=2**20)),
+    (MemoryError, "memory for a result of shape (2, 6, 2097157, 2097159) in float32 was refused (wanted", lambda: fc.conv2d(X, W, padding=2**20)),
     # out
     (TypeError, "conv2d: out is a list (wanted a NumPy array)", lambda: fc.conv2d(X, W, out=[1])),
     (TypeError, "conv2d: out has dtype float64 (wanted float32)", lambda: fc.conv2d(X, W, out=Y.astype(float))),
@@ -317,6 +317,14 @@ def test_torch_tensors_are_read_and_gradients_refused():
         fc.conv2d(torch.from_numpy(X).requires_grad_(), W)
 
 
+@pytest.mark.parametrize("yes", [True, 1, np.True_, np.int64(1), np.array(True), np.array(1)])
+def test_flags_are_bools_of_any_kind(yes):
+    found, places = fc.max_pool2d(X, 2, ceil_mode=yes, return_indices=yes)
+    wanted, wanted_places = fc.max_pool2d(X, 2, ceil_mode=True, return_indices=True)
+    np.testing.assert_array_equal(found, wanted)
+    np.testing.assert_array_equal(places, wanted_places)
+
+
 SEQUENCE = np.arange(5)
 
 
@@ -336,6 +344,24 @@ SEQUENCE = np.arange(5)
         (TypeError, "pad: pad is 1 (wanted a sequence of ints)", lambda: fc.pad(X, 1)),
         (TypeError, "pad: value is 'a'", lambda: fc.pad(X, (1, 1), value="a")),
         (ValueError, "pad: pad is (4611686018427387904, 4611686018427387904)", lambda: fc.pad(X, (BIG, BIG))),
+        (TypeError, "max_pool2d: ceil_mode is 'yes' of type str (wanted True or False)", lambda: fc.max_pool2d(X, 2, ceil_mode="yes")),
+        (TypeError, "max_pool2d: return_indices is (1, 0)", lambda: fc.max_pool2d(X, 2, return_indices=(1, 0))),
+        (TypeError, "avg_pool2d: count_include_pad is array([ True,  True])", lambda: fc.avg_pool2d(X, 2, count_include_pad=np.array([True, True]))),
+        (TypeError, "avg_pool2d_backward: ceil_mode is 2", lambda: fc.avg_pool2d_backward(X, X, 2, ceil_mode=2)),
+        (TypeError, "lp_pool2d: ceil_mode is None", lambda: fc.lp_pool2d(X, 2, 2, ceil_mode=None)),
+        (TypeError, "adaptive_max_pool2d: return_indices is 0.0", lambda: fc.adaptive_max_pool2d(X, 2, 0.0)),
+        (TypeError, "batch_norm: training is 'no'", lambda: fc.batch_norm(X, None, None, training="no")),
+        (TypeError, "dropout: training is 'no'", lambda: fc.dropout(X, training="no")),
+        (TypeError, "conv2d: stride is {1, 2} of type set (wanted an int)", lambda: fc.conv2d(X, W, stride={1, 2})),
+        (TypeError, "conv2d: padding is {} of type dict", lambda: fc.conv2d(X, W, padding={})),
+        (TypeError, "adaptive_avg_pool2d: output_size is b'ab' of type bytes", lambda: fc.adaptive_avg_pool2d(X, b"ab")),
+        (TypeError, "conv_transpose2d: output_size is b'ab' of type bytes", lambda: fc.conv_transpose2d(X, W[:4], output_size=b"ab")),
+        (TypeError, "max_unpool2d: output_size is b'abcd' of type bytes", lambda: fc.max_unpool2d(X, X.astype(int), 2, output_size=b"abcd")),
+        (ValueError, "batch_norm: input has 0 channels (wanted at least 1)", lambda: fc.batch_norm(X[:, :0], None, None, training=True)),
+        (ValueError, "local_response_norm_backward: input has 0 channels", lambda: fc.local_response_norm_backward(X[:, :0], X[:, :0], 3)),
+        (TypeError, "set_num_threads: n is True of type bool (wanted an int)", lambda: fc.set_num_threads(True)),
+        (TypeError, "set_num_threads: n is 1.5 of type float (wanted an int)", lambda: fc.set_num_threads(1.5)),
+        (ValueError, "set_num_threads: n is 4294967297 (wanted at least 1, below 2**31)", lambda: fc.set_num_threads(2**32 + 1)),
         (TypeError, "conv2d: activation's slope is 'a'", lambda: fc.conv2d(X, W, activation=("leaky_relu", "a"))),
     ],
 )  # fmt: skip

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import operator
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any, SupportsIndex, TypeGuard, cast
 
 import numpy as np
-import numpy.typing as npt
 
-Array = npt.NDArray[Any]
+Array = np.ndarray[tuple[Any, ...], np.dtype[Any]]  # numpy.typing.NDArray[Any], not imported
 Ints = int | Sequence[int]
 Padding = int | str | Sequence[int | Sequence[int]]
 
@@ -101,6 +100,20 @@ def as_float(function: str, name: str, value: Any) -> float:
     )
 
 
+def as_bool(function: str, name: str, value: Any) -> bool:
+    """`value` as a bool: one of Python's or NumPy's, 0 or 1."""
+    if value is True or value is False:
+        return value
+    if isinstance(value, np.bool_) or (isinstance(value, np.ndarray) and value.dtype == bool):
+        if np.ndim(value) == 0:
+            return bool(value)
+    elif hasattr(type(value), "__index__") and np.ndim(value) == 0 and value in (0, 1):
+        return bool(value)
+    raise TypeError(
+        f"{function}: {name} is {value!r} of type {_type_name(value)} (wanted True or False)"
+    )
+
+
 def as_flags(function: str, needs: Any, count: int) -> tuple[bool, ...]:
     """`needs` as so many bools."""
     if is_sequence(needs) and len(needs) == count:
@@ -169,10 +182,10 @@ def as_padding(function: str, value: Padding, dims: int) -> str | tuple[tuple[in
 
 
 def is_sequence(value: Any) -> TypeGuard[Sequence[Any]]:
-    """Whether `value` holds several numbers, and is not one number as an array."""
+    """Whether `value` holds several numbers in an order, and is not one number as an array."""
     if isinstance(value, np.ndarray):
         return value.ndim > 0
-    return isinstance(value, Iterable) and not isinstance(value, (str, bytes))
+    return isinstance(value, Iterable) and not isinstance(value, (str, bytes, Set, Mapping))
 
 
 def _type_name(value: Any) -> str:

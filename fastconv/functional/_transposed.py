@@ -2,11 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from .. import _core
-from ._coerce import Array, Ints, Padding, as_array, as_int, as_ints, as_pads, as_tuple
+from ._coerce import (
+    Array,
+    Ints,
+    Padding,
+    as_array,
+    as_int,
+    as_ints,
+    as_pads,
+    as_tuple,
+    is_sequence,
+)
 from ._convolution import (
     Activation,
     Gradients,
@@ -123,7 +133,7 @@ def as_output_size(
     function: str, output_size: Ints | None, dims: int, ndim: int, layout: str = "NCHW"
 ) -> tuple[int, ...] | None:
     """The spatial sizes. As in torch, they may stand after those of batch and channels."""
-    if output_size is None or not isinstance(output_size, Iterable):
+    if output_size is None or not is_sequence(output_size):
         return None if output_size is None else as_tuple(function, "output_size", output_size, dims)
     sizes = tuple(output_size)
     if len(sizes) == ndim > dims:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 
-import numpy as np
-
-from .. import _core
-from ._coerce import Array, as_array, as_int
-from ._layout import NCHW, check_layout
-
-OutputSize = int | Sequence[int | None] | None
+from ._coerce import Array
+from ._pooling import (
+    OutputSize,
+    adaptive_avg_backward,
+    adaptive_avg_forward,
+    adaptive_max_backward,
+    adaptive_max_forward,
+)
 
 
 def adaptive_avg_pool2d(
@@ -49,11 +49,7 @@ def adaptive_avg_pool2d(
     >>> fc.adaptive_avg_pool2d(np.arange(15.0).reshape(1, 1, 3, 5), (1, 2))
     array([[[[6., 8.]]]])
     """
-    function = "adaptive_avg_pool2d"
-    return _core.adaptive_avg_pool_forward(
-        function, 2, _last(function, layout, 2), as_array(function, "input", input),
-        _sizes(function, output_size, 2), out,
-    )  # fmt: skip
+    return adaptive_avg_forward("adaptive_avg_pool2d", 2, input, output_size, layout, out)
 
 
 def adaptive_avg_pool2d_backward(
@@ -80,12 +76,9 @@ def adaptive_avg_pool2d_backward(
     ValueError, TypeError
         As `adaptive_avg_pool2d`.
     """
-    function = "adaptive_avg_pool2d_backward"
-    return _core.adaptive_avg_pool_backward(
-        function, 2, _last(function, layout, 2),
-        as_array(function, "grad_output", grad_output), as_array(function, "input", input),
-        _sizes(function, output_size, 2),
-    )  # fmt: skip
+    return adaptive_avg_backward(
+        "adaptive_avg_pool2d_backward", 2, grad_output, input, output_size, layout
+    )
 
 
 def adaptive_avg_pool1d(
@@ -103,11 +96,7 @@ def adaptive_avg_pool1d(
     >>> fc.adaptive_avg_pool1d(np.arange(5.0).reshape(1, 1, 5), 2)
     array([[[1., 3.]]])
     """
-    function = "adaptive_avg_pool1d"
-    return _core.adaptive_avg_pool_forward(
-        function, 1, _last(function, layout, 1), as_array(function, "input", input),
-        _sizes(function, output_size, 1), out,
-    )  # fmt: skip
+    return adaptive_avg_forward("adaptive_avg_pool1d", 1, input, output_size, layout, out)
 
 
 def adaptive_avg_pool1d_backward(
@@ -118,12 +107,9 @@ def adaptive_avg_pool1d_backward(
     layout: str = "NCL",
 ) -> Array:
     """The gradient of `adaptive_avg_pool1d`; see `adaptive_avg_pool2d_backward`."""
-    function = "adaptive_avg_pool1d_backward"
-    return _core.adaptive_avg_pool_backward(
-        function, 1, _last(function, layout, 1),
-        as_array(function, "grad_output", grad_output), as_array(function, "input", input),
-        _sizes(function, output_size, 1),
-    )  # fmt: skip
+    return adaptive_avg_backward(
+        "adaptive_avg_pool1d_backward", 1, grad_output, input, output_size, layout
+    )
 
 
 def adaptive_avg_pool3d(
@@ -141,11 +127,7 @@ def adaptive_avg_pool3d(
     >>> fc.adaptive_avg_pool3d(np.arange(8.0).reshape(1, 1, 2, 2, 2), 1)
     array([[[[[3.5]]]]])
     """
-    function = "adaptive_avg_pool3d"
-    return _core.adaptive_avg_pool_forward(
-        function, 3, _last(function, layout, 3), as_array(function, "input", input),
-        _sizes(function, output_size, 3), out,
-    )  # fmt: skip
+    return adaptive_avg_forward("adaptive_avg_pool3d", 3, input, output_size, layout, out)
 
 
 def adaptive_avg_pool3d_backward(
@@ -156,12 +138,9 @@ def adaptive_avg_pool3d_backward(
     layout: str = "NCDHW",
 ) -> Array:
     """The gradient of `adaptive_avg_pool3d`; see `adaptive_avg_pool2d_backward`."""
-    function = "adaptive_avg_pool3d_backward"
-    return _core.adaptive_avg_pool_backward(
-        function, 3, _last(function, layout, 3),
-        as_array(function, "grad_output", grad_output), as_array(function, "input", input),
-        _sizes(function, output_size, 3),
-    )  # fmt: skip
+    return adaptive_avg_backward(
+        "adaptive_avg_pool3d_backward", 3, grad_output, input, output_size, layout
+    )
 
 
 def adaptive_max_pool2d(
@@ -201,11 +180,9 @@ def adaptive_max_pool2d(
     >>> fc.adaptive_max_pool2d(np.arange(15.0).reshape(1, 1, 3, 5), (1, 2))
     array([[[[12., 14.]]]])
     """
-    function = "adaptive_max_pool2d"
-    return _core.adaptive_max_pool_forward(
-        function, 2, _last(function, layout, 2), as_array(function, "input", input),
-        _sizes(function, output_size, 2), bool(return_indices), out,
-    )  # fmt: skip
+    return adaptive_max_forward(
+        "adaptive_max_pool2d", 2, input, output_size, return_indices, layout, out
+    )
 
 
 def adaptive_max_pool2d_backward(
@@ -239,13 +216,9 @@ def adaptive_max_pool2d_backward(
     ValueError, TypeError
         As `adaptive_max_pool2d`, and if an index lies outside the plane.
     """
-    function = "adaptive_max_pool2d_backward"
-    return _core.adaptive_max_pool_backward(
-        function, 2, _last(function, layout, 2),
-        as_array(function, "grad_output", grad_output), as_array(function, "input", input),
-        _sizes(function, output_size, 2),
-        None if indices is None else as_array(function, "indices", indices),
-    )  # fmt: skip
+    return adaptive_max_backward(
+        "adaptive_max_pool2d_backward", 2, grad_output, input, output_size, layout, indices
+    )
 
 
 def adaptive_max_pool1d(
@@ -264,11 +237,9 @@ def adaptive_max_pool1d(
     >>> fc.adaptive_max_pool1d(np.arange(5.0).reshape(1, 1, 5), 2)
     array([[[2., 4.]]])
     """
-    function = "adaptive_max_pool1d"
-    return _core.adaptive_max_pool_forward(
-        function, 1, _last(function, layout, 1), as_array(function, "input", input),
-        _sizes(function, output_size, 1), bool(return_indices), out,
-    )  # fmt: skip
+    return adaptive_max_forward(
+        "adaptive_max_pool1d", 1, input, output_size, return_indices, layout, out
+    )
 
 
 def adaptive_max_pool1d_backward(
@@ -281,13 +252,9 @@ def adaptive_max_pool1d_backward(
     indices: Any = None,
 ) -> Array:
     """The gradient of `adaptive_max_pool1d`; see `adaptive_max_pool2d_backward`."""
-    function = "adaptive_max_pool1d_backward"
-    return _core.adaptive_max_pool_backward(
-        function, 1, _last(function, layout, 1),
-        as_array(function, "grad_output", grad_output), as_array(function, "input", input),
-        _sizes(function, output_size, 1),
-        None if indices is None else as_array(function, "indices", indices),
-    )  # fmt: skip
+    return adaptive_max_backward(
+        "adaptive_max_pool1d_backward", 1, grad_output, input, output_size, layout, indices
+    )
 
 
 def adaptive_max_pool3d(
@@ -306,11 +273,9 @@ def adaptive_max_pool3d(
     >>> fc.adaptive_max_pool3d(np.arange(8.0).reshape(1, 1, 2, 2, 2), 1)
     array([[[[[7.]]]]])
     """
-    function = "adaptive_max_pool3d"
-    return _core.adaptive_max_pool_forward(
-        function, 3, _last(function, layout, 3), as_array(function, "input", input),
-        _sizes(function, output_size, 3), bool(return_indices), out,
-    )  # fmt: skip
+    return adaptive_max_forward(
+        "adaptive_max_pool3d", 3, input, output_size, return_indices, layout, out
+    )
 
 
 def adaptive_max_pool3d_backward(
@@ -323,32 +288,6 @@ def adaptive_max_pool3d_backward(
     indices: Any = None,
 ) -> Array:
     """The gradient of `adaptive_max_pool3d`; see `adaptive_max_pool2d_backward`."""
-    function = "adaptive_max_pool3d_backward"
-    return _core.adaptive_max_pool_backward(
-        function, 3, _last(function, layout, 3),
-        as_array(function, "grad_output", grad_output), as_array(function, "input", input),
-        _sizes(function, output_size, 3),
-        None if indices is None else as_array(function, "indices", indices),
-    )  # fmt: skip
-
-
-def _last(function: str, layout: str, dims: int) -> bool:
-    """Whether channels come last."""
-    return layout is not NCHW and check_layout(function, layout, dims)
-
-
-def _sizes(function: str, value: OutputSize, dims: int) -> int | tuple[int | None, ...] | None:
-    """What the compiled module reads as an output size: one for all, or one a dimension."""
-    if value is None or type(value) is int:
-        return value
-    if getattr(value, "ndim", 1) == 0 or not isinstance(value, (Sequence, np.ndarray)):
-        return as_int(function, "output_size", cast(int, value))
-    sizes = [None if size is None else as_int(function, "output_size", size) for size in value]
-    if len(sizes) == 1:
-        return sizes[0]
-    if len(sizes) != dims:
-        raise ValueError(
-            f"{function}: output_size is {value!r} with {len(sizes)} numbers "
-            f"(wanted one int or None, or {dims})"
-        )
-    return tuple(sizes)
+    return adaptive_max_backward(
+        "adaptive_max_pool3d_backward", 3, grad_output, input, output_size, layout, indices
+    )

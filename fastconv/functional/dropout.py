@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import random
-from ._coerce import Array, as_array, as_float, as_int, float_arrays
+from ._coerce import Array, as_array, as_bool, as_float, as_int, float_arrays
 from ._numeric import ieee, same_shape
 
 __all__ = [
@@ -180,7 +180,7 @@ def _forward(
     (x,) = float_arrays(function, input=input)
     _check_p(function, p)
     shape = _mask_shape(function, x)
-    if not training or p == 0:
+    if not as_bool(function, "training", training) or p == 0:
         return x
     if mask is None and seed is None:
         seed = random.draw_seed()
@@ -195,7 +195,7 @@ def _backward(
     same_shape(function, grad_output=g, input=x)
     _check_p(function, p)
     shape = _mask_shape(function, x)
-    if not training or p == 0:
+    if not as_bool(function, "training", training) or p == 0:
         return g
     if mask is None and seed is None:
         raise ValueError(f"{function}: no seed and no mask (wanted the forward's seed= or mask=)")

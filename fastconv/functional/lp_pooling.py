@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import _core
-from ._coerce import Array, Ints, Padding, as_array, as_float
-from .pooling import window_of
+from ._coerce import Array, Ints, Padding
+from ._pooling import lp_backward, lp_forward
 
 
 def lp_pool2d(
@@ -56,11 +55,9 @@ def lp_pool2d(
     >>> fc.lp_pool2d(np.full((1, 1, 2, 4), 3.0), 2, 2)
     array([[[[6., 6.]]]])
     """
-    function = "lp_pool2d"
-    last, window = window_of(function, 2, kernel_size, stride, padding, dilation, layout)
-    return _core.lp_pool_forward(
-        function, 2, last, as_array(function, "input", input),
-        as_float(function, "norm_type", norm_type), *window, bool(ceil_mode), out,
+    return lp_forward(
+        "lp_pool2d", 2, input, norm_type, kernel_size, stride, padding, dilation, ceil_mode, layout,
+        out,
     )  # fmt: skip
 
 
@@ -93,12 +90,9 @@ def lp_pool2d_backward(
     ValueError, TypeError
         As `lp_pool2d`.
     """
-    function = "lp_pool2d_backward"
-    last, window = window_of(function, 2, kernel_size, stride, padding, dilation, layout)
-    return _core.lp_pool_backward(
-        function, 2, last, as_array(function, "grad_output", grad_output),
-        as_array(function, "input", input),
-        as_float(function, "norm_type", norm_type), *window, bool(ceil_mode),
+    return lp_backward(
+        "lp_pool2d_backward", 2, grad_output, input, norm_type, kernel_size, stride, padding,
+        dilation, ceil_mode, layout,
     )  # fmt: skip
 
 
@@ -122,11 +116,9 @@ def lp_pool1d(
     >>> fc.lp_pool1d(np.array([[[3.0, 4.0, 0.0, 5.0]]]), 2, 2)
     array([[[5., 5.]]])
     """
-    function = "lp_pool1d"
-    last, window = window_of(function, 1, kernel_size, stride, padding, dilation, layout)
-    return _core.lp_pool_forward(
-        function, 1, last, as_array(function, "input", input),
-        as_float(function, "norm_type", norm_type), *window, bool(ceil_mode), out,
+    return lp_forward(
+        "lp_pool1d", 1, input, norm_type, kernel_size, stride, padding, dilation, ceil_mode, layout,
+        out,
     )  # fmt: skip
 
 
@@ -143,12 +135,9 @@ def lp_pool1d_backward(
     layout: str = "NCL",
 ) -> Array:
     """The gradient of `lp_pool1d` with respect to its input; see `lp_pool2d_backward`."""
-    function = "lp_pool1d_backward"
-    last, window = window_of(function, 1, kernel_size, stride, padding, dilation, layout)
-    return _core.lp_pool_backward(
-        function, 1, last, as_array(function, "grad_output", grad_output),
-        as_array(function, "input", input),
-        as_float(function, "norm_type", norm_type), *window, bool(ceil_mode),
+    return lp_backward(
+        "lp_pool1d_backward", 1, grad_output, input, norm_type, kernel_size, stride, padding,
+        dilation, ceil_mode, layout,
     )  # fmt: skip
 
 
@@ -172,11 +161,9 @@ def lp_pool3d(
     >>> fc.lp_pool3d(np.full((1, 1, 2, 2, 2), 2.0), 3, 2)
     array([[[[[4.]]]]])
     """
-    function = "lp_pool3d"
-    last, window = window_of(function, 3, kernel_size, stride, padding, dilation, layout)
-    return _core.lp_pool_forward(
-        function, 3, last, as_array(function, "input", input),
-        as_float(function, "norm_type", norm_type), *window, bool(ceil_mode), out,
+    return lp_forward(
+        "lp_pool3d", 3, input, norm_type, kernel_size, stride, padding, dilation, ceil_mode, layout,
+        out,
     )  # fmt: skip
 
 
@@ -193,10 +180,7 @@ def lp_pool3d_backward(
     layout: str = "NCDHW",
 ) -> Array:
     """The gradient of `lp_pool3d` with respect to its input; see `lp_pool2d_backward`."""
-    function = "lp_pool3d_backward"
-    last, window = window_of(function, 3, kernel_size, stride, padding, dilation, layout)
-    return _core.lp_pool_backward(
-        function, 3, last, as_array(function, "grad_output", grad_output),
-        as_array(function, "input", input),
-        as_float(function, "norm_type", norm_type), *window, bool(ceil_mode),
+    return lp_backward(
+        "lp_pool3d_backward", 3, grad_output, input, norm_type, kernel_size, stride, padding,
+        dilation, ceil_mode, layout,
     )  # fmt: skip

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import _core
-from ._coerce import Array, as_array, as_flags, as_float, as_int
+from ._coerce import Array, as_array, as_bool, as_flags, as_float, as_int
 
 __all__ = [
     "batch_norm",
@@ -100,8 +100,8 @@ def batch_norm_backward(
     grad_input, grad_weight, grad_bias = _core.batch_norm_backward(
         name, as_array(name, "grad_output", grad_output), x,
         _optional(name, "running_mean", running_mean), _optional(name, "running_var", running_var),
-        _optional(name, "weight", weight), bool(training), as_float(name, "eps", eps),
-        mean, variance, flags[0], weight is not None and flags[3],
+        _optional(name, "weight", weight), as_bool(name, "training", training),
+        as_float(name, "eps", eps), mean, variance, flags[0], weight is not None and flags[3],
         bias is not None and flags[4],
     )  # fmt: skip
     return grad_input, None, None, grad_weight, grad_bias
@@ -171,7 +171,7 @@ def normalised(
     """`batch_norm`, and in training the batch's mean and variance in float64."""
     x = _channels(function, input)
     _wanted_statistics(function, training, running_mean, running_var)
-    if training and x.size == x.shape[1] > 0:
+    if training and x.size == x.shape[1]:
         raise ValueError(
             f"{function}: input has shape {x.shape} with one value a channel "
             "(wanted more in training)"
@@ -179,8 +179,8 @@ def normalised(
     return _core.batch_norm(
         function, x, _optional(function, "running_mean", running_mean),
         _optional(function, "running_var", running_var), _optional(function, "weight", weight),
-        _optional(function, "bias", bias), bool(training), as_float(function, "momentum", momentum),
-        as_float(function, "eps", eps),
+        _optional(function, "bias", bias), as_bool(function, "training", training),
+        as_float(function, "momentum", momentum), as_float(function, "eps", eps),
     )  # fmt: skip
 
 
@@ -210,6 +210,8 @@ def _channels(function: str, input: Any, least: int = 2) -> Array:
         raise ValueError(
             f"{function}: input has shape {x.shape} (wanted at least {least} dimensions)"
         )
+    if x.shape[1] == 0:
+        raise ValueError(f"{function}: input has 0 channels (wanted at least 1)")
     return x
 
 

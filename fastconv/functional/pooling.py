@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import _core
-from ._coerce import Array, Ints, Padding, as_array, as_int, as_ints, as_pads
-from ._layout import NCHW, check_layout
+from ._coerce import Array, Ints, Padding
+from ._pooling import avg_backward, avg_forward, max_backward, max_forward
 
 
 def max_pool2d(
@@ -55,11 +54,9 @@ def max_pool2d(
     array([[[[ 5.,  7.],
              [13., 15.]]]])
     """
-    function = "max_pool2d"
-    nhwc, window = window_of(function, 2, kernel_size, stride, padding, dilation, layout)
-    return _core.max_pool_forward(
-        function, 2, nhwc, as_array(function, "input", input), *window, bool(ceil_mode),
-        bool(return_indices), out,
+    return max_forward(
+        "max_pool2d", 2, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices,
+        layout, out,
     )  # fmt: skip
 
 
@@ -97,12 +94,9 @@ def max_pool2d_backward(
     ValueError, TypeError
         As `max_pool2d`, and if an index lies outside the plane.
     """
-    function = "max_pool2d_backward"
-    nhwc, window = window_of(function, 2, kernel_size, stride, padding, dilation, layout)
-    return _core.max_pool_backward(
-        function, 2, nhwc, as_array(function, "grad_output", grad_output),
-        as_array(function, "input", input), *window, bool(ceil_mode),
-        None if indices is None else as_array(function, "indices", indices),
+    return max_backward(
+        "max_pool2d_backward", 2, grad_output, input, kernel_size, stride, padding, dilation,
+        ceil_mode, layout, indices,
     )  # fmt: skip
 
 
@@ -154,11 +148,9 @@ def avg_pool2d(
     array([[[[ 2.5,  4.5],
              [10.5, 12.5]]]])
     """
-    function = "avg_pool2d"
-    nhwc, window = window_of(function, 2, kernel_size, stride, padding, dilation, layout)
-    return _core.avg_pool_forward(
-        function, 2, nhwc, as_array(function, "input", input), *window, bool(ceil_mode),
-        bool(count_include_pad), divisor_of(function, divisor_override), out,
+    return avg_forward(
+        "avg_pool2d", 2, input, kernel_size, stride, padding, dilation, ceil_mode,
+        count_include_pad, divisor_override, layout, out,
     )  # fmt: skip
 
 
@@ -193,35 +185,7 @@ layout
     ValueError, TypeError
         As `avg_pool2d`.
     """
-    function = "avg_pool2d_backward"
-    nhwc, window = window_of(function, 2, kernel_size, stride, padding, dilation, layout)
-    return _core.avg_pool_backward(
-        function, 2, nhwc, as_array(function, "grad_output", grad_output),
-        as_array(function, "input", input), *window, bool(ceil_mode), bool(count_include_pad),
-        divisor_of(function, divisor_override),
+    return avg_backward(
+        "avg_pool2d_backward", 2, grad_output, input, kernel_size, stride, padding, dilation,
+        ceil_mode, count_include_pad, divisor_override, layout,
     )  # fmt: skip
-
-
-def window_of(
-    function: str,
-    dims: int,
-    kernel_size: Ints,
-    stride: Ints | None,
-    padding: Padding,
-    dilation: Ints,
-    layout: str,
-) -> tuple[bool, tuple[Any, Any, Any, Any]]:
-    """Whether channels come last, and the window; what is plain already stays as it is."""
-    kernel_size = as_ints(function, "kernel_size", kernel_size, dims)
-    stride = kernel_size if stride is None else as_ints(function, "stride", stride, dims)
-    if type(padding) is not int:
-        padding = as_pads(function, padding, dims)
-    if type(dilation) is not int:
-        dilation = as_ints(function, "dilation", dilation, dims)
-    nhwc = layout is not NCHW and check_layout(function, layout, dims)
-    return nhwc, (kernel_size, stride, padding, dilation)
-
-
-def divisor_of(function: str, divisor: int | None) -> int | None:
-    """What the compiled module reads as a divisor."""
-    return None if divisor is None else as_int(function, "divisor_override", divisor)

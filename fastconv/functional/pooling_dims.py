@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from .. import _core
-from ._coerce import Array, Ints, Padding, as_array
-from .pooling import divisor_of, window_of
+from ._coerce import Array, Ints, Padding
+from ._pooling import avg_backward, avg_forward, max_backward, max_forward
 
 
 def max_pool1d(
@@ -29,11 +28,9 @@ def max_pool1d(
     >>> fc.max_pool1d(np.arange(6.0).reshape(1, 1, 6), 2)
     array([[[1., 3., 5.]]])
     """
-    function = "max_pool1d"
-    last, window = window_of(function, 1, kernel_size, stride, padding, dilation, layout)
-    return _core.max_pool_forward(
-        function, 1, last, as_array(function, "input", input), *window, bool(ceil_mode),
-        bool(return_indices), out,
+    return max_forward(
+        "max_pool1d", 1, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices,
+        layout, out,
     )  # fmt: skip
 
 
@@ -51,12 +48,9 @@ def max_pool1d_backward(
     indices: Any = None,
 ) -> Array:
     """The gradient of `max_pool1d` with respect to its input; see `max_pool2d_backward`."""
-    function = "max_pool1d_backward"
-    last, window = window_of(function, 1, kernel_size, stride, padding, dilation, layout)
-    return _core.max_pool_backward(
-        function, 1, last, as_array(function, "grad_output", grad_output),
-        as_array(function, "input", input), *window, bool(ceil_mode),
-        None if indices is None else as_array(function, "indices", indices),
+    return max_backward(
+        "max_pool1d_backward", 1, grad_output, input, kernel_size, stride, padding, dilation,
+        ceil_mode, layout, indices,
     )  # fmt: skip
 
 
@@ -80,11 +74,9 @@ def avg_pool1d(
     >>> fc.avg_pool1d(np.arange(6.0).reshape(1, 1, 6), 2)
     array([[[0.5, 2.5, 4.5]]])
     """
-    function = "avg_pool1d"
-    last, window = window_of(function, 1, kernel_size, stride, padding, dilation, layout)
-    return _core.avg_pool_forward(
-        function, 1, last, as_array(function, "input", input), *window, bool(ceil_mode),
-        bool(count_include_pad), None, out,
+    return avg_forward(
+        "avg_pool1d", 1, input, kernel_size, stride, padding, dilation, ceil_mode,
+        count_include_pad, None, layout, out,
     )  # fmt: skip
 
 
@@ -101,12 +93,9 @@ def avg_pool1d_backward(
     layout: str = "NCL",
 ) -> Array:
     """The gradient of `avg_pool1d` with respect to its input; see `avg_pool2d_backward`."""
-    function = "avg_pool1d_backward"
-    last, window = window_of(function, 1, kernel_size, stride, padding, dilation, layout)
-    return _core.avg_pool_backward(
-        function, 1, last, as_array(function, "grad_output", grad_output),
-        as_array(function, "input", input), *window, bool(ceil_mode), bool(count_include_pad),
-        None,
+    return avg_backward(
+        "avg_pool1d_backward", 1, grad_output, input, kernel_size, stride, padding, dilation,
+        ceil_mode, count_include_pad, None, layout,
     )  # fmt: skip
 
 
@@ -130,11 +119,9 @@ def max_pool3d(
     >>> fc.max_pool3d(np.arange(16.0).reshape(1, 1, 2, 2, 4), 2)
     array([[[[[13., 15.]]]]])
     """
-    function = "max_pool3d"
-    last, window = window_of(function, 3, kernel_size, stride, padding, dilation, layout)
-    return _core.max_pool_forward(
-        function, 3, last, as_array(function, "input", input), *window, bool(ceil_mode),
-        bool(return_indices), out,
+    return max_forward(
+        "max_pool3d", 3, input, kernel_size, stride, padding, dilation, ceil_mode, return_indices,
+        layout, out,
     )  # fmt: skip
 
 
@@ -152,12 +139,9 @@ def max_pool3d_backward(
     indices: Any = None,
 ) -> Array:
     """The gradient of `max_pool3d` with respect to its input; see `max_pool2d_backward`."""
-    function = "max_pool3d_backward"
-    last, window = window_of(function, 3, kernel_size, stride, padding, dilation, layout)
-    return _core.max_pool_backward(
-        function, 3, last, as_array(function, "grad_output", grad_output),
-        as_array(function, "input", input), *window, bool(ceil_mode),
-        None if indices is None else as_array(function, "indices", indices),
+    return max_backward(
+        "max_pool3d_backward", 3, grad_output, input, kernel_size, stride, padding, dilation,
+        ceil_mode, layout, indices,
     )  # fmt: skip
 
 
@@ -182,11 +166,9 @@ def avg_pool3d(
     >>> fc.avg_pool3d(np.arange(16.0).reshape(1, 1, 2, 2, 4), 2)
     array([[[[[6.5, 8.5]]]]])
     """
-    function = "avg_pool3d"
-    last, window = window_of(function, 3, kernel_size, stride, padding, dilation, layout)
-    return _core.avg_pool_forward(
-        function, 3, last, as_array(function, "input", input), *window, bool(ceil_mode),
-        bool(count_include_pad), divisor_of(function, divisor_override), out,
+    return avg_forward(
+        "avg_pool3d", 3, input, kernel_size, stride, padding, dilation, ceil_mode,
+        count_include_pad, divisor_override, layout, out,
     )  # fmt: skip
 
 
@@ -204,10 +186,7 @@ def avg_pool3d_backward(
     layout: str = "NCDHW",
 ) -> Array:
     """The gradient of `avg_pool3d` with respect to its input; see `avg_pool2d_backward`."""
-    function = "avg_pool3d_backward"
-    last, window = window_of(function, 3, kernel_size, stride, padding, dilation, layout)
-    return _core.avg_pool_backward(
-        function, 3, last, as_array(function, "grad_output", grad_output),
-        as_array(function, "input", input), *window, bool(ceil_mode), bool(count_include_pad),
-        divisor_of(function, divisor_override),
+    return avg_backward(
+        "avg_pool3d_backward", 3, grad_output, input, kernel_size, stride, padding, dilation,
+        ceil_mode, count_include_pad, divisor_override, layout,
     )  # fmt: skip

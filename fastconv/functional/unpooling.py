@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sized
 from typing import Any
 
-import numpy as np
-
-from .. import _core
-from ._coerce import Array, Ints, Padding, as_array, as_tuple
-from .pooling import window_of
+from ._coerce import Array, Ints, Padding
+from ._pooling import unpool_backward, unpool_forward
 
 
 def max_unpool2d(
@@ -57,13 +53,9 @@ def max_unpool2d(
     array([[[[0., 0.],
              [0., 3.]]]])
     """
-    function = "max_unpool2d"
-    last, (kernel, step, pads, _) = window_of(function, 2, kernel_size, stride, padding, 1, layout)
-    return _core.max_unpool(
-        function, 2, last, as_array(function, "input", input),
-        as_array(function, "indices", indices), kernel, step, pads,
-        _output_size(function, output_size, 2, last), out,
-    )  # fmt: skip
+    return unpool_forward(
+        "max_unpool2d", 2, input, indices, kernel_size, stride, padding, output_size, layout, out
+    )
 
 
 def max_unpool2d_backward(
@@ -94,14 +86,10 @@ def max_unpool2d_backward(
     ValueError, TypeError
         As `max_unpool2d`.
     """
-    function = "max_unpool2d_backward"
-    last, (kernel, step, pads, _) = window_of(function, 2, kernel_size, stride, padding, 1, layout)
-    gradient = _core.max_unpool_backward(
-        function, 2, last, as_array(function, "grad_output", grad_output),
-        as_array(function, "input", input), as_array(function, "indices", indices),
-        kernel, step, pads, _output_size(function, output_size, 2, last),
+    return unpool_backward(
+        "max_unpool2d_backward", 2, grad_output, input, indices, kernel_size, stride, padding,
+        output_size, layout,
     )  # fmt: skip
-    return gradient, None
 
 
 def max_unpool1d(
@@ -123,13 +111,9 @@ def max_unpool1d(
     >>> fc.max_unpool1d(np.array([[[5.0, 7.0]]]), np.array([[[1, 2]]]), 2)
     array([[[0., 5., 7., 0.]]])
     """
-    function = "max_unpool1d"
-    last, (kernel, step, pads, _) = window_of(function, 1, kernel_size, stride, padding, 1, layout)
-    return _core.max_unpool(
-        function, 1, last, as_array(function, "input", input),
-        as_array(function, "indices", indices), kernel, step, pads,
-        _output_size(function, output_size, 1, last), out,
-    )  # fmt: skip
+    return unpool_forward(
+        "max_unpool1d", 1, input, indices, kernel_size, stride, padding, output_size, layout, out
+    )
 
 
 def max_unpool1d_backward(
@@ -144,14 +128,10 @@ def max_unpool1d_backward(
     layout: str = "NCL",
 ) -> tuple[Array, None]:
     """The gradient of `max_unpool1d`, and None for `indices`; see `max_unpool2d_backward`."""
-    function = "max_unpool1d_backward"
-    last, (kernel, step, pads, _) = window_of(function, 1, kernel_size, stride, padding, 1, layout)
-    gradient = _core.max_unpool_backward(
-        function, 1, last, as_array(function, "grad_output", grad_output),
-        as_array(function, "input", input), as_array(function, "indices", indices),
-        kernel, step, pads, _output_size(function, output_size, 1, last),
+    return unpool_backward(
+        "max_unpool1d_backward", 1, grad_output, input, indices, kernel_size, stride, padding,
+        output_size, layout,
     )  # fmt: skip
-    return gradient, None
 
 
 def max_unpool3d(
@@ -174,13 +154,9 @@ def max_unpool3d(
     array([[[[[0., 0.],
               [5., 0.]]]]])
     """
-    function = "max_unpool3d"
-    last, (kernel, step, pads, _) = window_of(function, 3, kernel_size, stride, padding, 1, layout)
-    return _core.max_unpool(
-        function, 3, last, as_array(function, "input", input),
-        as_array(function, "indices", indices), kernel, step, pads,
-        _output_size(function, output_size, 3, last), out,
-    )  # fmt: skip
+    return unpool_forward(
+        "max_unpool3d", 3, input, indices, kernel_size, stride, padding, output_size, layout, out
+    )
 
 
 def max_unpool3d_backward(
@@ -195,20 +171,7 @@ def max_unpool3d_backward(
     layout: str = "NCDHW",
 ) -> tuple[Array, None]:
     """The gradient of `max_unpool3d`, and None for `indices`; see `max_unpool2d_backward`."""
-    function = "max_unpool3d_backward"
-    last, (kernel, step, pads, _) = window_of(function, 3, kernel_size, stride, padding, 1, layout)
-    gradient = _core.max_unpool_backward(
-        function, 3, last, as_array(function, "grad_output", grad_output),
-        as_array(function, "input", input), as_array(function, "indices", indices),
-        kernel, step, pads, _output_size(function, output_size, 3, last),
+    return unpool_backward(
+        "max_unpool3d_backward", 3, grad_output, input, indices, kernel_size, stride, padding,
+        output_size, layout,
     )  # fmt: skip
-    return gradient, None
-
-
-def _output_size(function: str, size: Ints | None, dims: int, last: bool) -> Ints | None:
-    """What the compiled module reads as an output's size; of a whole shape its spatial part."""
-    if size is None or type(size) is int:
-        return size
-    if isinstance(size, Sized) and np.ndim(size) == 1 and len(size) == dims + 2:
-        size = size[1:-1] if last else size[2:]
-    return as_tuple(function, "output_size", size, dims)

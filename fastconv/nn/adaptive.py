@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import functional as F
 from ..functional._coerce import Array
-from ..functional.adaptive import OutputSize
+from ..functional._pooling import OutputSize
 from .module import Module, UnaryModule
 
 if TYPE_CHECKING:

@@ -3,6 +3,8 @@
 #include "python/errors.hpp"
 #include "python/register.hpp"
 
+#include <climits>
+
 namespace fastconv::python {
 
 void register_runtime(py::module_& module) {
@@ -19,8 +21,18 @@ void register_runtime(py::module_& module) {
     return names;
   });
   module.def("get_num_threads", &fastconv_get_num_threads);
-  module.def("set_num_threads", [](int n) {
-    check("set_num_threads", fastconv_set_num_threads(n));
+  module.def("set_num_threads", [](const py::object& n) {
+    if (py::isinstance<py::bool_>(n) || !PyIndex_Check(n.ptr()))
+      type_error("set_num_threads", "n is " + py::repr(n).cast<std::string>() +
+                                        " of type " + Py_TYPE(n.ptr())->tp_name +
+                                        " (wanted an int)");
+    int overflow;
+    const long long count = PyLong_AsLongLongAndOverflow(py::int_(n).ptr(), &overflow);
+    const bool fits = !overflow && count >= INT_MIN && count <= INT_MAX;
+    if (!fits)
+      value_error("set_num_threads",
+                  "n is " + py::repr(n).cast<std::string>() + " (wanted at least 1, below 2**31)");
+    check("set_num_threads", fastconv_set_num_threads(static_cast<int>(count)));
   });
   module.def("release_memory", &fastconv_release_memory);
   module.def("peak_flops", [](const std::string& dtype) {

@@ -1,7 +1,5 @@
 #include "python/errors.hpp"
 
-#include <new>
-
 namespace fastconv::python {
 
 void type_error(const char* function, const std::string& message) {
@@ -16,7 +14,9 @@ void check(const char* function, fastconv_status status) {
   switch (status) {
     case FASTCONV_OK: return;
     case FASTCONV_INVALID_ARGUMENT: value_error(function, fastconv_last_error());
-    case FASTCONV_OUT_OF_MEMORY: throw std::bad_alloc();
+    case FASTCONV_OUT_OF_MEMORY:
+      throw OutOfMemory(std::string(function) + ": memory to compute in was refused "
+                        "(wanted smaller arrays, or more memory)");
     case FASTCONV_INTERNAL_ERROR: break;
   }
   throw std::runtime_error(std::string(function) + ": " + fastconv_last_error());

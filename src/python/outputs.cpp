@@ -57,16 +57,20 @@ Sizes packed_strides(const Sizes& sizes, bool channels_last) {
 View allocate(const py::dtype& dtype, const Form& form, const Sizes& sizes, const Sizes& strides) {
   const py::ssize_t item = dtype.itemsize();
   py::ssize_t bytes = item;
+  const auto refuse = [&] {
+    throw OutOfMemory("memory for a result of shape " + shape_text(in_form(sizes, form)) + " in " +
+                      name_of(dtype) + " was refused (wanted a smaller one, or more memory)");
+  };
   py::ssize_t shape[kMostAxes], byte_strides[kMostAxes];
   for (int i = 0; i < sizes.count(); ++i) {
-    if (__builtin_mul_overflow(bytes, sizes[i], &bytes)) throw std::bad_alloc();
+    if (__builtin_mul_overflow(bytes, sizes[i], &bytes)) refuse();
     const int axis = form.axis(i);
     if (axis < 0) continue;
     shape[axis] = sizes[i];
     byte_strides[axis] = strides[i] * item;
   }
   void* block = fastconv_allocate(static_cast<std::size_t>(bytes));
-  if (!block) throw std::bad_alloc();
+  if (!block) refuse();
   const py::capsule owner(block, [](void* memory) { fastconv_free(memory); });
   const int axes = form.axes();
   return {py::array(dtype, {shape, shape + axes}, {byte_strides, byte_strides + axes}, block,

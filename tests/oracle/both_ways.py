@@ -22,7 +22,8 @@ def agrees(name, dims, data, problem, oracle):
     if residual is not None:
         p.keywords["residual"] = p.laid(form.put(residual))
     arrays = [p.laid(form.put(x)), p.laid(w), None if b is None else p.laid(b)]
-    p.noted(name, *(["bias"] if b is not None else []))
+    beside = [] if b is None else ["bias"]
+    p.noted(name, *beside)
     forward, backward = (getattr(fc, f"{name}{end}") for end in ("", "_backward"))
 
     y = forward(*arrays, **p.keywords, **p.out(form.put(plain).shape))
@@ -35,7 +36,7 @@ def agrees(name, dims, data, problem, oracle):
     needs = p.option("needs", (True,) * 3, lambda: [p.chance() for _ in range(3)])
     if activation is not None and p.chance():
         p.keywords["output"] = p.laid(y)
-    p.noted(name)
+    p.noted(name, *beside)
     got = list(backward(p.laid(form.put(gy)), *arrays, **p.keywords))
     kept = [*needs, True]
     got[0] = None if got[0] is None else form.get(got[0])

@@ -21,14 +21,12 @@ def oracle(dims, stride, pairs, more, groups, dilation):
 
     def by_torch(x, w, b, residual, gy=None):
         conv = getattr(torch.nn.functional, f"conv_transpose{dims}d")
-        cuts = [
-            n for (before, after), m in zip(reversed(pairs), reversed(more))
-            for n in (-before, m - after)
-        ]  # fmt: skip
+        longer = [n for m in reversed(more) for n in (0, m)]
+        cuts = [-n for pair in reversed(pairs) for n in pair]
 
         def value(x, w, b, residual):
             whole = conv(x, w, None, stride, 0, 0, groups, dilation)
-            y = torch.nn.functional.pad(whole, cuts)
+            y = torch.nn.functional.pad(torch.nn.functional.pad(whole, longer), cuts)
             y = y if b is None else y + b.reshape(-1, *(1,) * dims)
             return y if residual is None else y + residual
 
