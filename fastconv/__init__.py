@@ -12,7 +12,7 @@ from ._find_core import find_core
 
 find_core(__path__)
 
-from . import functional, nn, optim  # noqa: E402
+from . import functional  # noqa: E402
 from ._core import (  # noqa: E402
     __version__,
     get_num_threads,
@@ -27,14 +27,14 @@ from .config import (  # noqa: E402
     show_config,
 )
 from .functional import *  # noqa: E402, F403
-from .nn import *  # noqa: E402, F403
 from .random import manual_seed  # noqa: E402
-from .serialization import load, save  # noqa: E402
 
 if TYPE_CHECKING:
-    from . import models, reference, signal, training, viz
+    from . import models, nn, optim, reference, signal, training, viz
     from ._explain import explain
     from ._summary import summary
+    from .nn import *  # noqa: F403
+    from .serialization import load, save
     from .training import fit
 
 __all__ = [
@@ -62,16 +62,23 @@ __all__ = [
     "training",
     "viz",
     *functional.__all__,
-    *nn.__all__,
 ]
+_without_layers = __all__
+if not TYPE_CHECKING:  # `__getattr__` adds the layers when somebody asks for the list
+    del __all__
 
 
-# Imported when they are asked for, since who deploys does not need them: the module of each name.
+# Imported when they are asked for, so that functions alone start quickly: the module of each name.
+# What stands neither here nor above is looked for among the layers.
 _ON_DEMAND = {
     "explain": "._explain",
     "fit": ".training",
+    "load": ".serialization",
     "models": ".models",
+    "nn": ".nn",
+    "optim": ".optim",
     "reference": ".reference",
+    "save": ".serialization",
     "signal": ".signal",
     "summary": "._summary",
     "training": ".training",
@@ -80,15 +87,23 @@ _ON_DEMAND = {
 
 
 def __getattr__(name: str) -> Any:
-    """What `_ON_DEMAND` names: a module, or what the module has under that name."""
-    if name not in _ON_DEMAND:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    """What `_ON_DEMAND` names (a module, or what the module has under that name), or a layer."""
     import importlib
 
-    module = importlib.import_module(_ON_DEMAND[name], __name__)
-    globals()[name] = getattr(module, name, module)
-    return globals()[name]
+    if name in _ON_DEMAND:
+        module = importlib.import_module(_ON_DEMAND[name], __name__)
+        value = getattr(module, name, module)
+    else:
+        layers = importlib.import_module(".nn", __name__)
+        if name == "__all__":
+            value = [*_without_layers, *layers.__all__]
+        elif name in layers.__all__:
+            value = getattr(layers, name)
+        else:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    globals()[name] = value
+    return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*globals(), *__getattr__("__all__")})

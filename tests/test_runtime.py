@@ -192,6 +192,16 @@ def test_import_loads_numpy_and_nothing_else():
     assert run(code).stdout == "['fastconv']\n"
 
 
+def test_layers_are_imported_on_demand():
+    code = (
+        "import sys, fastconv; names = vars(fastconv);"
+        "print('fastconv.nn' in sys.modules, 'Conv2d' in names, 'Conv2d' in dir(fastconv));"
+        "from fastconv import *; print(Conv2d is nn.Conv2d, conv2d is functional.conv2d);"
+        "print(hasattr(fastconv, 'Conv4d'))"
+    )
+    assert run(code).stdout == "False False True\nTrue True\nFalse\n"
+
+
 def test_executable_shows_its_configuration():
     done = subprocess.run(
         [sys.executable, "-m", "fastconv", "--show-config"],
