@@ -138,7 +138,7 @@ class _FrozenLinear:
             self._frozen(_pixels(x), None if residual is None else _pixels(residual), _pixels(out))
         return out
 
-    def bind(self, input: Array, residual: Array | None, out: Array) -> _core.BoundConv:
+    def bind(self, input: Array, residual: Array | None, out: Array) -> _core.Bound:
         """The call on arrays that stay, whose leading axes are in one run of memory."""
         around = None if residual is None else _pixels(residual)
         return self._frozen.bind(_pixels(input), around, _pixels(out))

@@ -1,7 +1,6 @@
 // A convolution layer whose weights do not change: all but the arrays is settled beforehand, or the
 // arrays too.
-#include <vector>
-
+#include "python/bound.hpp"
 #include "python/conv.hpp"
 #include "python/errors.hpp"
 #include "python/outputs.hpp"
@@ -9,25 +8,6 @@
 
 namespace fastconv::python {
 namespace {
-
-// One call on memory that stays, made again and again.
-class BoundConv {
- public:
-  BoundConv(std::string function, std::shared_ptr<const Planned> planned,
-            const fastconv_buffers& buffers, std::vector<py::object> kept)
-      : function_(std::move(function)),
-        planned_(std::move(planned)),
-        buffers_(buffers),
-        kept_(std::move(kept)) {}
-
-  void call() const { execute(function_.c_str(), *planned_, buffers_); }
-
- private:
-  std::string function_;
-  std::shared_ptr<const Planned> planned_;
-  fastconv_buffers buffers_;
-  std::vector<py::object> kept_;  // what `buffers` points into
-};
 
 class FrozenConv {
  public:
@@ -51,7 +31,7 @@ class FrozenConv {
     return conv_forward(name(), key, input, nullptr, weights_.get(), extras);
   }
 
-  BoundConv bind(const py::array& array, const py::object& residual, const py::array& out) const {
+  Bound bind(const py::array& array, const py::object& residual, const py::array& out) const {
     const View input = input_of(array);
     if (!input.array.is(array))
       value_error(name(), "input has memory that must be copied (wanted aligned elements)");
@@ -119,7 +99,8 @@ class FrozenConv {
 void register_frozen(py::module_& module) {
   py::class_<Weights, std::shared_ptr<Weights>>(module, "Weights")
       .def(py::init<const char*, const py::array&, std::int64_t>());
-  py::class_<BoundConv>(module, "BoundConv").def("__call__", &BoundConv::call);
+  py::class_<Bound>(module, "Bound").def("__call__", &Bound::call);
+  py::class_<Binding>(module, "Binding").def(py::init<py::array>());
   py::class_<FrozenConv>(module, "FrozenConv")
       .def(py::init<std::string, std::shared_ptr<Weights>, const py::object&, py::handle,
                     py::handle, py::handle, int, double, int>(),

@@ -1,5 +1,6 @@
 #include "python/pool.hpp"
 
+#include "python/bound.hpp"
 #include "python/errors.hpp"
 #include "python/outputs.hpp"
 
@@ -80,6 +81,22 @@ Pooled forward(const char* function, Pool& pool, bool return_indices, const py::
   return {finished(output), indices};
 }
 
+// The call that pools into memory; None where it would have to copy.
+py::object bound_pool(const char* function, Pool& pool, const py::array& out) {
+  const View& input = pool.input;
+  View output = result_of(function, out, output_sizes(function, pool.key), input);
+  check_apart(function, output, input);
+  if (input.given || output.given) return py::none();
+  pool.key.direction = FASTCONV_FORWARD;
+  pool.key.set_strides(kInput, input.strides);
+  pool.key.set_strides(kOutput, output.strides);
+  fastconv_buffers buffers = no_buffers();
+  buffers.input = input.data();
+  buffers.output = output.mutable_data();
+  return py::cast(
+      Bound(function, find_plan(function, pool.key), buffers, {input.array, output.array}));
+}
+
 // The input in the memory order of new memory: its gradient's.
 View packed(const View& input, const Sizes& strides) {
   if (input.strides == strides) return input;
@@ -119,6 +136,7 @@ py::array backward(const char* function, Pool& pool, const py::array& grad_outpu
 
 py::object pool_forward(const char* function, Pool& pool, bool return_indices,
                         const py::object& out) {
+  if (py::isinstance<Binding>(out)) return bound_pool(function, pool, out.cast<Binding&>().out);
   Pooled pooled = forward(function, pool, return_indices, out);
   if (!return_indices) return std::move(pooled.output);
   return py::make_tuple(pooled.output, pooled.indices->array);
