@@ -104,6 +104,7 @@ class ChannelMethod {
     args.accumulate = add;
     args.sum_step = units * kernels_.lanes;
     for_each_tile(source, units, phase, [&](const Tile& tile, Index each) {
+      ask_for_next(source, units, tile, args);
       args.pixels = source.pixels + tile.row * row_step_ + tile.column * pixel_step_;
       args.sum = sum + tile.pixel * args.sum_step;
       if (inside_)
@@ -133,6 +134,7 @@ class ChannelMethod {
       args.pixels = source.pixels + tile.row * row_step_ + tile.column * pixel_step_;
       args.sum = target.target + at;
       args.residual = target.residual ? target.residual + at : nullptr;
+      ask_for_next(source, units, tile, args);
       add_taps(args, args.tap, each * widths(0), 0, tile.pixels, units);
     });
   }
@@ -176,6 +178,10 @@ class ChannelMethod {
   static constexpr std::int64_t kImagePixels = 512;
   // Sums that are finished at once stay in the first cache until they are stored.
   static constexpr std::int64_t kFewPixels = 64;
+
+  // Elements of the next weights that a step of a tile asks for, at least; and of its own, how far
+  // ahead: over the end of a page, where the hardware stops.
+  static constexpr Index kLeastShare = 4, kAheadBytes = 8192;
 
   // Tasks that a plane with few channels gives, and the least pixels of one.
   static constexpr std::int64_t kEnoughTasks = 8, kLeastBlockPixels = 128;
@@ -238,6 +244,27 @@ class ChannelMethod {
     args.pixel_step = pixel_step_;
     args.weight = weight;
     return args;
+  }
+
+  // Each tile of pixels asks for its share of the weights of the next tile of channels; where
+  // nobody asked for its own, the first one asks for these a little ahead. Weights come from memory
+  // in every layer of a network: 512 channels of 7 x 7 to 2048 take 0.51 ms there, 0.59 without.
+  void ask_for_next(const StripSource<T>& source, std::int64_t units, const Tile& tile,
+                    ChannelTileArgs<T>& args) const {
+    const std::int64_t pixels = source.block.rows * source.block.columns;
+    const Index width = units * kernels_.lanes;
+    const Index share = width * tile.pixels / pixels;
+    args.next_weight = args.weight;
+    args.next_step = 0;
+    if (source.asks_ahead && tile.pixel == 0) {
+      args.next_weight = args.weight + kAheadBytes / static_cast<Index>(sizeof(T));
+      args.next_step = width;
+      return;
+    }
+    if (!source.next_weight || share < kLeastShare) return;
+    const Index begin = source.channels * axes_.taps() * width / pixels * tile.pixel;
+    args.next_weight = source.next_weight + begin;
+    args.next_step = share;
   }
 
   // Writes the taps of an output row that meet the image, width by width, and returns how many

@@ -21,10 +21,13 @@ template <class T, int MR, int NV, bool Adjacent>
 FASTCONV_INLINE void channel_sums(const ChannelTileArgs<T>& args, Vec<T> (&sum)[MR][NV]) {
   constexpr Index kWidth = NV * kLanes<T>;
   const Index pixel_step = Adjacent ? 1 : args.pixel_step, channel_step = args.channel_step;
+  const T* next = args.next_weight;
   for (Index t = 0; t < args.taps; ++t) {
     const T* pixels = args.pixels + args.tap[t].offset;
     const T* weight = args.weight + args.tap[t].index * args.channels * kWidth;
     for (Index c = 0; c < args.channels; ++c, pixels += channel_step, weight += kWidth) {
+      __builtin_prefetch(next, 0, 2);
+      next += args.next_step;
       Vec<T> channel[NV];
       FASTCONV_UNROLL
       for (int v = 0; v < NV; ++v) channel[v] = load(weight + v * kLanes<T>);

@@ -140,6 +140,9 @@ struct ChannelTileArgs {
   bool finish;
   T floor, ceiling;
   const T *bias, *residual;
+  // Asked for meanwhile: a line at next_weight, and so many elements further with each step.
+  const T* next_weight;
+  Index next_step;
 };
 
 // target[(t * channels + c) * width + r] = source[r * row_stride + c * taps + t], 0 for r from

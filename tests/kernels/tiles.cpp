@@ -88,7 +88,8 @@ void test_channel_tile(const Kernels<T>& kernels, int m, int v, int mode) {
   kernels.channel_tile[m][v]({pixels.data(), tap.data(), taps, channels, channel_step, pixel_step,
                               weight.data(), sum.data(), step, accumulate, finish,
                               static_cast<T>(floor), static_cast<T>(ceiling),
-                              biased ? bias.data() : nullptr, residual ? other.data() : nullptr});
+                              biased ? bias.data() : nullptr, residual ? other.data() : nullptr,
+                              weight.data(), draw(0, 40)});
   sum.check();
 }
 
