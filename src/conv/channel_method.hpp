@@ -5,6 +5,7 @@
 #pragma once
 
 
+#include "conv/channel_strip.hpp"
 #include "conv/strip_part.hpp"
 #include "plan/machine.hpp"
 
@@ -28,8 +29,9 @@ class ChannelMethod {
         chunk_(channels),
         layout_(axes.depth, axes.height, axes.width, 0, block_pixels()),
         inside_(layout_.inside()),
-        pixel_step_(axes.width.step * shape.input.axis[2]),
-        row_step_(axes.height.step * shape.input.axis[1]),
+        strip_(shape, axes, layout_, channels, kernels.lanes),
+        in_place_(reads_in_place()),
+        step_(in_place_ ? steps_in_place() : strip_.steps()),
         weight_offset_(weight_offsets(shape, axes)) {
     for (std::int64_t p = 0; p <= axes.width.phases; ++p)
       first_width_.push_back(axes.width.first_tap(p));
@@ -42,27 +44,28 @@ class ChannelMethod {
 
   const StripLayout& layout() const { return layout_; }
   std::int64_t unit() const { return kernels_.lanes; }
-  std::int64_t tile_units() const { return kMaxChannelVectors; }
+  std::int64_t tile_units() const { return kernels_.channel_vectors; }
   // Small images share the weights that a task brings into the cache.
   std::int64_t images() const {
     return layout_.blocks() > 1 ? 1 : std::max<std::int64_t>(1, kImagePixels / axes_.outputs());
   }
-  bool in_place() const { return true; }
+  bool in_place() const { return in_place_; }
   Index origin(const Block& block) const {
-    const Strides& stride = shape_.input;
-    return block.depth * axes_.depth.step * stride.axis[0] + block.row * row_step_ +
-           block.column * pixel_step_;
+    return block.depth * axes_.depth.step * step_.axis[0] + block.row * step_.row +
+           block.column * step_.column;
   }
 
-  // The taps of a row.
+  // The taps of a row, and the copy.
   std::int64_t strip_size(std::int64_t) const {
-    return axes_.taps() * static_cast<std::int64_t>(sizeof(ChannelTap) / sizeof(T));
+    return taps_size() + (in_place_ ? 0 : strip_.size());
   }
   std::int64_t sum_size(std::int64_t units) const {
     return layout_.rows.largest() * layout_.columns.largest() * units * kernels_.lanes;
   }
 
-  void pack(const T*, const Block&, std::int64_t, T*) const {}
+  void pack(const T* source, const Block& block, std::int64_t channels, T* strip) const {
+    strip_.pack(kernels_, source, block, channels, strip + taps_size());
+  }
 
   void pack_weight(const T* source, std::int64_t rows, std::int64_t units, std::int64_t channels,
                    T* target) const {
@@ -103,14 +106,17 @@ class ChannelMethod {
     ChannelTileArgs<T> args = tile_args(source, weight);
     args.accumulate = add;
     args.sum_step = units * kernels_.lanes;
+    const Range inner = met_by_all(phase);
+    const T* const pixels = pixels_of(source);
     for_each_tile(source, units, phase, [&](const Tile& tile, Index each) {
       ask_for_next(source, units, tile, args);
-      args.pixels = source.pixels + tile.row * row_step_ + tile.column * pixel_step_;
+      args.pixels = pixels + tile.row * step_.row + tile.column * step_.column;
       args.sum = sum + tile.pixel * args.sum_step;
-      if (inside_)
+      const std::int64_t column = source.block.column + tile.column;
+      if (inside_ || (column >= inner.begin && column + tile.pixels <= inner.end))
         add_taps(args, args.tap, each * widths(phase), 0, tile.pixels, units);
       else
-        add_columns(args, each, phase, source.block.column + tile.column, tile.pixels, units);
+        add_columns(args, each, phase, column, tile.pixels, units);
     });
   }
 
@@ -131,7 +137,7 @@ class ChannelMethod {
     const std::int64_t units = target.width / kernels_.lanes;
     for_each_tile(source, units, 0, [&](const Tile& tile, Index each) {
       const Index at = tile.row * target.row_stride + tile.column * target.column_stride;
-      args.pixels = source.pixels + tile.row * row_step_ + tile.column * pixel_step_;
+      args.pixels = pixels_of(source) + tile.row * step_.row + tile.column * step_.column;
       args.sum = target.target + at;
       args.residual = target.residual ? target.residual + at : nullptr;
       ask_for_next(source, units, tile, args);
@@ -154,10 +160,14 @@ class ChannelMethod {
     const Split tiles(layout_.rows.largest() * layout_.columns.largest() / rows,
                       tile_pixels(units));
     for (std::int64_t tile = 0; tile < tiles.parts; ++tile)
-      all += tile_cycles(units, tiles.size(tile), 1);
+      all += step_cycles(units, tiles.size(tile));
     return all * static_cast<double>(rows) * layout_.mean_blocks();
   }
-  double pack_cost() const { return 0; }
+  double pack_cost() const {
+    constexpr double kElementCycles = 1.2;
+    return in_place_ ? 0 : kElementCycles * static_cast<double>(strip_.plane()) *
+                               layout_.mean_blocks();
+  }
   double store_cost() const {
     const bool pixels = shape_.output.channel == 1;
     const bool rows = axes_.width.stride / axes_.width.phases * shape_.output.axis[2] == 1;
@@ -165,8 +175,8 @@ class ChannelMethod {
   }
 
   std::string blocking() const {
-    return std::to_string(kernels_.channel_pixels[kMaxChannelVectors]) + " pixels x " +
-           std::to_string(kMaxChannelVectors * kernels_.lanes) +
+    return std::to_string(kernels_.channel_pixels[kernels_.channel_vectors]) + " pixels x " +
+           std::to_string(kernels_.channel_vectors * kernels_.lanes) +
            " output channels in registers, " + std::to_string(layout_.rows.largest()) + " x " +
            std::to_string(layout_.columns.largest()) + " outputs a block";
   }
@@ -191,7 +201,7 @@ class ChannelMethod {
   std::int64_t block_pixels() const {
     if (chunk_ == shape_.ic) return kFewPixels;
     const std::int64_t pixels = axes_.height.output * axes_.width.output;
-    const std::int64_t tile = kMaxChannelVectors * kernels_.lanes;
+    const std::int64_t tile = kernels_.channel_vectors * kernels_.lanes;
     const std::int64_t tiles = shape_.g * axes_.depth.output * ((shape_.oc - 1) / tile + 1);
     std::int64_t blocks = std::max((pixels - 1) / StripLayout::kBlockPixels + 1,
                                    std::min((kEnoughTasks - 1) / tiles + 1,
@@ -225,13 +235,30 @@ class ChannelMethod {
   }
   bool is_flat(std::int64_t columns) const {
     const Strides& stride = shape_.output;
-    return inside_ && row_step_ == columns * pixel_step_ &&
+    return inside_ && step_.row == columns * step_.column &&
            axes_.height.stride * stride.axis[1] == columns * axes_.width.stride * stride.axis[2];
   }
   // Pixels a page apart share a few lines of the first cache.
   std::int64_t tile_pixels(std::int64_t units) const {
     const int most = kernels_.channel_pixels[units];
-    return pixel_step_ * static_cast<Index>(sizeof(T)) % 4096 == 0 ? std::min(most, 7) : most;
+    return step_.column * static_cast<Index>(sizeof(T)) % 4096 == 0 ? std::min(most, 7) : most;
+  }
+  Index taps_size() const {
+    return axes_.taps() * static_cast<Index>(sizeof(ChannelTap) / sizeof(T));
+  }
+  const T* pixels_of(const StripSource<T>& source) const {
+    return in_place_ ? source.pixels : source.pixels + taps_size() + strip_.origin(source.block);
+  }
+  PixelSteps steps_in_place() const {
+    const Strides& stride = shape_.input;
+    return {{stride.axis[0], stride.axis[1], stride.axis[2]},
+            axes_.height.step * stride.axis[1],
+            axes_.width.step * stride.axis[2],
+            stride.channel};
+  }
+  bool reads_in_place() const {
+    return !kernels_.channels_adjacent || shape_.input.channel == 1 || shape_.ic == 1 ||
+           axes_.taps() == 0;
   }
   static ChannelTap* taps_of(const StripSource<T>& source) {
     return reinterpret_cast<ChannelTap*>(source.scratch);
@@ -240,8 +267,8 @@ class ChannelMethod {
     ChannelTileArgs<T> args{};
     args.tap = taps_of(source);
     args.channels = source.channels;
-    args.channel_step = shape_.input.channel;
-    args.pixel_step = pixel_step_;
+    args.channel_step = step_.channel;
+    args.pixel_step = step_.column;
     args.weight = weight;
     return args;
   }
@@ -270,20 +297,24 @@ class ChannelMethod {
   // Writes the taps of an output row that meet the image, width by width, and returns how many
   // there are of each width.
   Index find_taps(std::int64_t od, std::int64_t oh, std::int64_t phase, ChannelTap* target) const {
-    const std::int64_t(&stride)[3] = shape_.input.axis;
+    const Index(&step)[3] = step_.axis;
     Index count = 0;
     for (Index i = 0; i < widths(phase); ++i) {
       const Tap& w = width_tap(phase, i);
-      Index index = i;
+      Index index = i, slot = -1;
       count = 0;
-      for (const Tap& d : axes_.depth.taps)
+      for (const Tap& d : axes_.depth.taps) {
+        ++slot;
         for (const Tap& h : axes_.height.taps) {
           if (meets(axes_.depth, od, d) && meets(axes_.height, oh, h)) {
-            *target++ = {d.offset * stride[0] + h.offset * stride[1] + w.offset * stride[2], index};
+            *target++ = {(in_place_ ? d.offset : slot) * step[0] + h.offset * step[1] +
+                             w.offset * step[2],
+                         index};
             ++count;
           }
           index += widths(phase);
         }
+      }
     }
     return count;
   }
@@ -324,6 +355,22 @@ class ChannelMethod {
     return {begin, std::max(begin, end)};
   }
 
+  // Of a step of the sum: its part of what a tap takes to begin, too.
+  double step_cycles(std::int64_t units, std::int64_t pixels) const {
+    constexpr double kTapCycles = 20;
+    return tile_cycles(units, pixels, 1) + kTapCycles / static_cast<double>(chunk_);
+  }
+
+  // The outputs that meet the image through every tap of a phase.
+  Range met_by_all(std::int64_t phase) const {
+    Range all{0, axes_.width.output};
+    for (Index w = 0; w < widths(phase); ++w) {
+      const Range met = met_by(axes_.width, width_tap(phase, w), 0, axes_.width.output);
+      all = {std::max(all.begin, met.begin), std::min(all.end, met.end)};
+    }
+    return all;
+  }
+
   // Of a step of the sum for a row of outputs: near the image's sides, not all pixels of a tile
   // meet it through a tap, and a tap that some miss is summed by itself.
   double row_cycles(std::int64_t units) const {
@@ -339,7 +386,7 @@ class ChannelMethod {
           const Range met = met_by(axes_.width, tap, begin, begin + tiles.size(tile));
           const std::int64_t pixels = met.end - met.begin;
           if (pixels == 0) continue;
-          all += tile_cycles(units, pixels, 1);
+          all += step_cycles(units, pixels);
           if (pixels < tiles.size(tile))
             all += (kTileCycles + 2 * static_cast<double>(units * pixels)) / steps;
         }
@@ -352,7 +399,7 @@ class ChannelMethod {
                 std::int64_t pixels, std::int64_t units) const {
     args.tap = taps;
     args.taps = count;
-    args.pixels += pixel * pixel_step_;
+    args.pixels += pixel * step_.column;
     args.sum += pixel * units * kernels_.lanes;
     kernels_.channel_tile[pixels][units](args);
   }
@@ -388,7 +435,9 @@ class ChannelMethod {
   std::int64_t chunk_;  // channels at a time
   StripLayout layout_;
   bool inside_;  // whether all taps meet the image everywhere
-  Index pixel_step_, row_step_;
+  ChannelStrip<T> strip_;
+  bool in_place_;
+  PixelSteps step_;
   std::vector<Index> weight_offset_;
   Index first_offset_ = 0, span_ = 0;  // of them
   std::vector<Index> tap_offset_;      // from the first one, where they stand together

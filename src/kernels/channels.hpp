@@ -10,6 +10,11 @@
 namespace fastconv::FASTCONV_ISA {
 namespace {
 
+// A set of 16 registers wants pixels whose channels stand side by side (conv/channel_strip.hpp): its
+// tile loads more for each multiply-add, so that instructions count that address what it loads.
+constexpr bool kChannelsAdjacent = kRegisters == 16 && !kSmallSet;
+constexpr int kChannelVectors = kChannelsAdjacent ? 3 : 2;
+
 // The accumulators, NV vectors of weights and one broadcast pixel.
 template <class T>
 constexpr int channel_pixels(int vectors) {
@@ -17,17 +22,17 @@ constexpr int channel_pixels(int vectors) {
   return most < kMaxChannelPixels ? most : kMaxChannelPixels;
 }
 
-template <class T, int MR, int NV, bool Adjacent>
+template <class T, int MR, int NV, bool PixelsAdjacent>
 FASTCONV_INLINE void channel_sums(const ChannelTileArgs<T>& args, Vec<T> (&sum)[MR][NV]) {
-  constexpr Index kWidth = NV * kLanes<T>;
-  const Index pixel_step = Adjacent ? 1 : args.pixel_step, channel_step = args.channel_step;
+  constexpr Index kWidth = NV * kLanes<T>, kLine = 64 / static_cast<Index>(sizeof(T));
+  const Index pixel_step = PixelsAdjacent ? 1 : args.pixel_step;
   const T* next = args.next_weight;
   for (Index t = 0; t < args.taps; ++t) {
     const T* pixels = args.pixels + args.tap[t].offset;
     const T* weight = args.weight + args.tap[t].index * args.channels * kWidth;
-    for (Index c = 0; c < args.channels; ++c, pixels += channel_step, weight += kWidth) {
+    for (const T* end = next + args.channels * args.next_step; next < end; next += kLine)
       __builtin_prefetch(next, 0, 2);
-      next += args.next_step;
+    const auto add = [&]() FASTCONV_LAMBDA {
       Vec<T> channel[NV];
       FASTCONV_UNROLL
       for (int v = 0; v < NV; ++v) channel[v] = load(weight + v * kLanes<T>);
@@ -37,6 +42,14 @@ FASTCONV_INLINE void channel_sums(const ChannelTileArgs<T>& args, Vec<T> (&sum)[
         FASTCONV_UNROLL
         for (int v = 0; v < NV; ++v) sum[m][v] += pixel * channel[v];
       }
+      pixels += kChannelsAdjacent ? 1 : args.channel_step;
+      weight += kWidth;
+    };
+    if constexpr (kChannelsAdjacent) {
+      FASTCONV_UNROLL_BY_4
+      for (Index c = 0; c < args.channels; ++c) add();
+    } else {
+      for (Index c = 0; c < args.channels; ++c) add();
     }
   }
 }
@@ -51,8 +64,8 @@ void channel_tile(const ChannelTileArgs<T>& args) {
       sum[m][v] =
           args.accumulate ? load(args.sum + m * args.sum_step + v * kLanes<T>) : Vec<T>{};
   }
-  if (args.pixel_step == 1)
-    channel_sums<T, MR, NV, true>(args, sum);
+  if (!kChannelsAdjacent && args.pixel_step == 1)
+    channel_sums<T, MR, NV, !kChannelsAdjacent>(args, sum);
   else
     channel_sums<T, MR, NV, false>(args, sum);
   FASTCONV_UNROLL

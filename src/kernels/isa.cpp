@@ -85,7 +85,9 @@ Kernels<T> make_kernels() {
   add_tiles<T, kTileRows<T>, tile_vectors<T>(kTileRows<T>)>(kernels);
   add_dots<T, kDotRows<T>, dot_columns<T>(kDotRows<T>)>(kernels);
   add_outers<T, outer_rows<T>(kMaxOuterVectors), kMaxOuterVectors>(kernels);
-  add_channel_tiles<T, channel_pixels<T>(kMaxChannelVectors), kMaxChannelVectors>(kernels);
+  kernels.channel_vectors = kChannelVectors;
+  kernels.channels_adjacent = kChannelsAdjacent;
+  add_channel_tiles<T, channel_pixels<T>(kChannelVectors), kChannelVectors>(kernels);
   kernels.row_tile = row_tile_of<T>;
   kernels.row_pair = row_pair_of<T>;
   kernels.row_gradient = row_gradient_of<T>;

@@ -20,8 +20,10 @@
 
 #if defined(__clang__)
 #define FASTCONV_UNROLL _Pragma("clang loop unroll(full)")
+#define FASTCONV_UNROLL_BY_4 _Pragma("clang loop unroll_count(4)")
 #else
 #define FASTCONV_UNROLL _Pragma("GCC unroll 32")
+#define FASTCONV_UNROLL_BY_4 _Pragma("GCC unroll 4")
 #endif
 // Keeps a loaded vector in its register: GCC would load it again for each of its uses, and a vector
 // that crosses a cache line takes two cycles to load.

@@ -20,7 +20,7 @@ constexpr int kMaxDotColumns = 8;   // NR: taps of the weight gradient
 constexpr int kMaxOuterRows = 16;   // MR: taps of the weight gradient's outer products
 constexpr int kMaxOuterVectors = 3;  // NV: vectors of their output channels
 constexpr int kMaxChannelPixels = 14;  // MR: pixels of a register tile whose vectors are channels
-constexpr int kMaxChannelVectors = 2;  // NV: its vectors of output channels
+constexpr int kMaxChannelVectors = 3;  // NV: its vectors of output channels
 
 // Register tiles over rows (kernels/row_tile.hpp): R output rows of each of OC channels.
 // What a tile may have of them; not every kernel is there for each (row_tile.hpp).
@@ -253,6 +253,8 @@ struct Kernels {
 
   int outer_rows[kMaxOuterVectors + 1];  // largest MR for each NV
 
+  bool channels_adjacent;                      // whether channel_tile wants channel_step 1
+  int channel_vectors;                         // largest NV of channel_tile
   int channel_pixels[kMaxChannelVectors + 1];  // largest MR for each NV
 
   void (*channel_tile[kMaxChannelPixels + 1][kMaxChannelVectors + 1])(const ChannelTileArgs<T>&);

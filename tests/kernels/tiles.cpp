@@ -49,8 +49,8 @@ void test_tile(const Kernels<T>& kernels, int m, int v, int mode) {
 template <class T>
 void test_channel_tile(const Kernels<T>& kernels, int m, int v, int mode) {
   const Index width = v * kernels.lanes, step = width + draw(0, 3);
-  const Index taps = draw(1, 4), channels = draw(1, 5);
-  const Index pixel_step = coin() ? 1 : draw(2, 9), channel_step = draw(1, 40);
+  const Index taps = draw(1, 4), channels = draw(1, 11), pixel_step = coin() ? 1 : draw(2, 9);
+  const Index channel_step = kernels.channels_adjacent ? 1 : draw(1, 40);
   const bool accumulate = mode & 1, finish = mode & 2, biased = coin(), residual = coin();
   const double floor = coin() ? 0 : -kInfinity, ceiling = coin() ? 6 : kInfinity;
   begin_case("channel_tile",
@@ -138,7 +138,7 @@ void test_tiles(const Kernels<T>& kernels) {
   for (int mode = 0; mode < 16; ++mode) {
     for (int m = 1; m <= kernels.tile_rows; ++m)
       for (int v = 1; v <= kernels.tile_vectors[m]; ++v) test_tile(kernels, m, v, mode);
-    for (int v = 1; v <= kMaxChannelVectors; ++v)
+    for (int v = 1; v <= kernels.channel_vectors; ++v)
       for (int m = 1; m <= kernels.channel_pixels[v]; ++m) test_channel_tile(kernels, m, v, mode);
   }
   for (int repeat = 0; repeat < 4; ++repeat)

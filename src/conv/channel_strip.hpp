@@ -1,0 +1,99 @@
+// A copy of the input that a block of outputs meets, in which channels stand side by side, so that
+// a register tile reads its pixels from few lines and pages:
+//
+//   [depth tap][row][column][channel]
+//
+// Nothing is there for what lies outside of the image: it must not be read.
+#pragma once
+
+#include <algorithm>
+
+#include "conv/part.hpp"
+#include "plan/strip.hpp"
+
+namespace fastconv {
+
+// Where the pixels of a block stand, from one to the next.
+struct PixelSteps {
+  Index axis[3];  // of the input; of the depth, in a strip, from tap to tap
+  Index row, column, channel;
+};
+
+template <class T>
+class ChannelStrip {
+ public:
+  ChannelStrip(const CorrelationShape& shape, const PartAxes& axes, const StripLayout& layout,
+               std::int64_t channels, Index lanes)
+      : stride_{shape.input.axis[0], shape.input.axis[1], shape.input.axis[2]},
+        channel_stride_(shape.input.channel),
+        axes_(axes),
+        rows_(most(axes.height, layout.rows)),
+        columns_(most(axes.width, layout.columns)),
+        width_((channels + lanes - 1) / lanes * lanes) {
+    // Pixels a page apart would share a few lines of the first cache.
+    if (width_ * static_cast<Index>(sizeof(T)) % 2048 == 0) width_ += lanes;
+  }
+
+  Index size() const {
+    return static_cast<Index>(axes_.depth.taps.size()) * rows_ * columns_ * width_;
+  }
+  // Elements of one channel, in a block.
+  Index plane() const { return size() / width_; }
+  PixelSteps steps() const {
+    const Index row = columns_ * width_;
+    return {{rows_ * row, row, width_}, axes_.height.step * row, axes_.width.step * width_, 1};
+  }
+  // Of the first output's pixel without a tap's offset, which may be outside.
+  Index origin(const Block& block) const {
+    return ((block.row * axes_.height.step - met(axes_.height, block.row, block.rows).begin) *
+                columns_ +
+            block.column * axes_.width.step - met(axes_.width, block.column, block.columns).begin) *
+           width_;
+  }
+
+  void pack(const Kernels<T>& kernels, const T* source, const Block& block, std::int64_t channels,
+            T* strip) const {
+    const Range rows = met(axes_.height, block.row, block.rows);
+    const Range columns = met(axes_.width, block.column, block.columns);
+    const bool flat = columns.size() == columns_;
+    const Index count = flat ? 1 : rows.size();
+    for (const Tap& tap : axes_.depth.taps) {
+      const std::int64_t depth = block.depth * axes_.depth.step + tap.offset;
+      const T* from = source + depth * stride_[0] + rows.begin * stride_[1] +
+                      columns.begin * stride_[2];
+      T* target = strip;
+      strip += rows_ * columns_ * width_;
+      if (depth < 0 || depth >= axes_.depth.input) continue;
+      for (Index row = 0; row < count; ++row) {
+        kernels.transpose({from, channels, channel_stride_, flat ? rows.size() : 1, stride_[1],
+                           columns.size(), stride_[2], target, width_});
+        from += stride_[1];
+        target += columns_ * width_;
+      }
+    }
+  }
+
+ private:
+  // The inputs that neighbouring outputs meet, from the first to the last.
+  static Range met(const TapAxis& axis, std::int64_t first, std::int64_t count) {
+    const auto [least, largest] = std::minmax_element(
+        axis.taps.begin(), axis.taps.end(),
+        [](const Tap& a, const Tap& b) { return a.offset < b.offset; });
+    const std::int64_t begin = std::max<std::int64_t>(0, first * axis.step + least->offset);
+    const std::int64_t end =
+        std::min(axis.input, (first + count - 1) * axis.step + largest->offset + 1);
+    return {begin, std::max(begin, end)};
+  }
+  static Index most(const TapAxis& axis, const Split& blocks) {
+    Index most = 0;
+    for (std::int64_t i = 0; i < blocks.parts && !axis.taps.empty(); ++i)
+      most = std::max(most, met(axis, blocks.begin(i), blocks.size(i)).size());
+    return most;
+  }
+
+  std::int64_t stride_[3], channel_stride_;
+  const PartAxes axes_;
+  Index rows_, columns_, width_;
+};
+
+}  // namespace fastconv
