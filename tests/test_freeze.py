@@ -54,6 +54,26 @@ def test_channels_last_stays_so():
     assert np.moveaxis(y, 1, -1).flags.c_contiguous
 
 
+@pytest.mark.parametrize("dims", [1, 2, 3])
+def test_images_leave_in_the_order_they_came_in(dims):
+    rng = np.random.default_rng(2)
+    conv = getattr(nn, f"Conv{dims}d")
+    net = nn.Sequential(conv(3, 24, 3, padding=1), nn.ReLU(), conv(24, 5, 3, padding=1))
+    for parameter in net.parameters():
+        parameter.data = rng.integers(-2, 3, parameter.shape).astype(np.float32)
+    x = rng.integers(-4, 5, (2, 3, *(9,) * dims)).astype(np.float32)
+    wanted = net.eval()(x)
+    net.freeze()
+    unaligned = np.frombuffer(b"0" + x.tobytes(), np.float32, offset=1).reshape(x.shape)
+    last = np.moveaxis(np.ascontiguousarray(np.moveaxis(x, 1, -1)), -1, 1)
+    for _ in range(2):  # the call that plans, and one in its buffers
+        for given in (x, unaligned, last, x[0]):
+            y = net(given)
+            np.testing.assert_array_equal(y, wanted if given.ndim == x.ndim else wanted[0])
+            assert (y if given is not last else np.moveaxis(y, 1, -1)).flags.c_contiguous
+    assert net(x[:0]).shape == (0, *wanted.shape[1:])
+
+
 @pytest.mark.parametrize("dims", [1, 3])
 def test_other_dimensions(dims):
     layer = getattr(nn, f"Conv{dims}d")(4, 5, 3, padding=1, dtype=np.float64)

@@ -18,8 +18,9 @@ constexpr int kChannelVectors = kChannelsAdjacent ? 3 : 2;
 // The accumulators, NV vectors of weights and one broadcast pixel.
 template <class T>
 constexpr int channel_pixels(int vectors) {
+  constexpr int kMost = kChannelsAdjacent ? 8 : kMaxChannelPixels;
   const int most = (kTileRegisters<T> - 1) / vectors - 1;
-  return most < kMaxChannelPixels ? most : kMaxChannelPixels;
+  return most < kMost ? most : kMost;
 }
 
 template <class T, int MR, int NV, bool PixelsAdjacent>
@@ -45,7 +46,7 @@ FASTCONV_INLINE void channel_sums(const ChannelTileArgs<T>& args, Vec<T> (&sum)[
       pixels += kChannelsAdjacent ? 1 : args.channel_step;
       weight += kWidth;
     };
-    if constexpr (kChannelsAdjacent) {
+    if constexpr (kChannelsAdjacent && kEverySize<T> && MR * NV >= 8) {
       FASTCONV_UNROLL_BY_4
       for (Index c = 0; c < args.channels; ++c) add();
     } else {
