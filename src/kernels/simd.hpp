@@ -294,6 +294,13 @@ FASTCONV_INLINE Part<T, N> maximum(Part<T, N> a, Part<T, N> b) {
         _mm512_mask_max_pd(x, _mm512_cmp_pd_mask(x, x, _CMP_ORD_Q), x, y));
   }
 #endif
+#if defined(__AVX2__) && !defined(__AVX512F__)
+  if constexpr (N == kLanes<T> && sizeof(T) == 4) {  // max gives the second where one is NaN
+    const auto x = reinterpret_cast<__m256>(a), y = reinterpret_cast<__m256>(b);
+    return reinterpret_cast<Part<T, N>>(
+        _mm256_blendv_ps(_mm256_max_ps(x, y), x, _mm256_cmp_ps(x, x, _CMP_UNORD_Q)));
+  }
+#endif
   const Part<T, N> larger = a > b ? a : b;
   return a == a ? larger : a;
 }

