@@ -73,10 +73,11 @@ NETWORKS = {
 class Trainer:
     """One network and one batch that it is trained on again and again."""
 
-    def __init__(self, network: Network, threads: int) -> None:
+    def __init__(self, network: Network, threads: int, dtype: str = "float32") -> None:
         rng = np.random.default_rng(0)
+        self.arguments = network, threads
         shape = (network.batch, network.channels, network.size, network.size)
-        self.input: Any = rng.standard_normal(shape).astype(np.float32)
+        self.input: Any = rng.standard_normal(shape).astype(dtype)
         self.labels: Any = rng.integers(CLASSES, size=network.batch)
 
     def step(self) -> Any:
@@ -85,6 +86,10 @@ class Trainer:
 
     def losses(self, steps: int) -> list[float]:
         return [float(self.step()) for _ in range(steps)]
+
+    def exact_losses(self, steps: int) -> list[float]:
+        """The losses of the same steps in float64."""
+        return type(self)(*self.arguments, "float64").losses(steps)
 
     def turn(self) -> list[float]:
         """Seconds of each step of a turn, after some to warm up."""
@@ -101,16 +106,18 @@ class Trainer:
 
 
 class Ours(Trainer):
-    def __init__(self, network: Network, threads: int) -> None:
+    def __init__(self, network: Network, threads: int, dtype: str = "float32") -> None:
         import fastconv as fc
 
-        super().__init__(network, threads)
+        super().__init__(network, threads, dtype)
         fc.set_num_threads(threads)
 
         def made(layers: Layers) -> Any:
             return fc.nn.Sequential(*(layer(kind, **settings) for kind, settings in layers))
 
         def layer(kind: str, **settings: Any) -> Any:
+            if kind in ("Conv2d", "Linear", "BatchNorm2d"):
+                settings["dtype"] = np.dtype(dtype)
             if kind != "Residual":
                 return getattr(fc.nn, kind)(**settings)
             branch, shortcut = (layers and made(layers) for layers in settings.values())
@@ -134,10 +141,10 @@ class Ours(Trainer):
 class Torch(Trainer):
     layout = "contiguous_format"
 
-    def __init__(self, network: Network, threads: int) -> None:
+    def __init__(self, network: Network, threads: int, dtype: str = "float32") -> None:
         import torch
 
-        super().__init__(network, threads)
+        super().__init__(network, threads, dtype)
         torch.set_num_threads(threads)
 
         class Residual(torch.nn.Module):  # type: ignore[misc]
@@ -159,7 +166,7 @@ class Torch(Trainer):
             for parameter in self.net.parameters():
                 parameter.copy_(torch.from_numpy(_initial(rng, parameter.numpy())))
         layout = getattr(torch, self.layout)
-        self.net.to(memory_format=layout)
+        self.net.to(dtype=getattr(torch, dtype), memory_format=layout)
         self.input = torch.from_numpy(self.input).to(memory_format=layout)
         self.labels = torch.from_numpy(self.labels)
         self.loss = torch.nn.CrossEntropyLoss()

