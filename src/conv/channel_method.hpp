@@ -4,8 +4,8 @@
 // weights: [tap][ic][NV vectors]      sums: [pixel][NV vectors]
 #pragma once
 
-
 #include "conv/channel_strip.hpp"
+#include "conv/channel_weights.hpp"
 #include "conv/strip_part.hpp"
 #include "plan/machine.hpp"
 
@@ -31,15 +31,10 @@ class ChannelMethod {
         inside_(layout_.inside()),
         strip_(shape, axes, layout_, channels, kernels.lanes),
         in_place_(reads_in_place()),
-        step_(in_place_ ? steps_in_place() : strip_.steps()),
-        weight_offset_(weight_offsets(shape, axes)) {
+        step_(in_place_ ? steps_in_place(shape, axes) : strip_.steps()),
+        weights_(kernels, shape, axes) {
     for (std::int64_t p = 0; p <= axes.width.phases; ++p)
       first_width_.push_back(axes.width.first_tap(p));
-    if (weight_offset_.size() < 2) return;
-    const auto [least, most] = std::minmax_element(weight_offset_.begin(), weight_offset_.end());
-    first_offset_ = *least, span_ = *most - *least + 1;
-    if (span_ > 2 * axes.taps() + kernels.lanes) return;
-    for (Index offset : weight_offset_) tap_offset_.push_back(offset - first_offset_);
   }
 
   const StripLayout& layout() const { return layout_; }
@@ -69,32 +64,7 @@ class ChannelMethod {
 
   void pack_weight(const T* source, std::int64_t rows, std::int64_t units, std::int64_t channels,
                    T* target) const {
-    const Strides& stride = shape_.weight;
-    const Index width = units * kernels_.lanes;
-    if (weights_in_order(shape_, axes_))
-      return kernels_.pack_weight({source + first_weight(shape_, axes_), rows, stride.outer, channels,
-                                   axes_.taps(), target, width});
-    // Tap by tap within a channel: its weights stand together.
-    const bool in_squares = !tap_offset_.empty() && stride.outer != 1;
-    for (std::int64_t ic = 0; ic < channels; ++ic, target += width) {
-      const T* const channel = source + ic * stride.channel;
-      prefetch_weights(channel, shape_, rows);
-      if (in_squares) {
-        kernels_.pack_taps({channel + first_offset_, rows, stride.outer, span_, tap_offset_.data(),
-                            axes_.taps(), target, channels * width, width});
-        continue;
-      }
-      T* place = target;
-      for (Index offset : weight_offset_) {
-        const T* from = channel + offset;
-        if (stride.outer == 1)
-          std::copy_n(from, rows, place);
-        else
-          for (std::int64_t m = 0; m < rows; ++m) place[m] = from[m * stride.outer];
-        std::fill(place + rows, place + width, T{0});
-        place += channels * width;
-      }
-    }
+    weights_.pack(source, rows, units, channels, target);
   }
   std::int64_t phase_taps(std::int64_t phase) const {
     return static_cast<std::int64_t>(axes_.depth.taps.size() * axes_.height.taps.size()) *
@@ -188,6 +158,9 @@ class ChannelMethod {
   static constexpr std::int64_t kImagePixels = 512;
   // Sums that are finished at once stay in the first cache until they are stored.
   static constexpr std::int64_t kFewPixels = 64;
+  // ... of which copies would have more rows around them than in them (3 x 3 of 64 channels
+  // takes 6% less with 256).
+  static constexpr std::int64_t kCopiedPixels = 256;
 
   // Elements of the next weights that a step of a tile asks for, at least; and of its own, how far
   // ahead: over the end of a page, where the hardware stops.
@@ -199,7 +172,8 @@ class ChannelMethod {
   // An even number of tasks where it is small: googlenet.3a_3x3's input gradient has 3 tiles of
   // channels and takes 0.86 ms in 9 tasks, 0.79 in 12.
   std::int64_t block_pixels() const {
-    if (chunk_ == shape_.ic) return kFewPixels;
+    if (chunk_ == shape_.ic)
+      return reads_in_place() || axes_.taps() == 1 ? kFewPixels : kCopiedPixels;
     const std::int64_t pixels = axes_.height.output * axes_.width.output;
     const std::int64_t tile = kernels_.channel_vectors * kernels_.lanes;
     const std::int64_t tiles = shape_.g * axes_.depth.output * ((shape_.oc - 1) / tile + 1);
@@ -248,13 +222,6 @@ class ChannelMethod {
   }
   const T* pixels_of(const StripSource<T>& source) const {
     return in_place_ ? source.pixels : source.pixels + taps_size() + strip_.origin(source.block);
-  }
-  PixelSteps steps_in_place() const {
-    const Strides& stride = shape_.input;
-    return {{stride.axis[0], stride.axis[1], stride.axis[2]},
-            axes_.height.step * stride.axis[1],
-            axes_.width.step * stride.axis[2],
-            stride.channel};
   }
   bool reads_in_place() const {
     return !kernels_.channels_adjacent || shape_.input.channel == 1 || shape_.ic == 1 ||
@@ -318,22 +285,6 @@ class ChannelMethod {
     }
     return count;
   }
-  static bool meets(const TapAxis& axis, std::int64_t output, const Tap& tap) {
-    const std::int64_t i = output * axis.step + tap.offset;
-    return i >= 0 && i < axis.input;
-  }
-  // Of all pairs of output and tap, those that meet the image.
-  static double share_of(const TapAxis& axis) {
-    double met = 0;
-    for (const Tap& tap : axis.taps) {
-      const Range range = met_by(axis, tap, 0, axis.output);
-      met += static_cast<double>(range.end - range.begin);
-    }
-    return axis.taps.empty() ? 1
-                             : met / static_cast<double>(axis.output) /
-                                   static_cast<double>(axis.taps.size());
-  }
-
   // The taps of the width that a phase has.
   Index widths(std::int64_t phase) const {
     const auto p = static_cast<std::size_t>(phase);
@@ -342,17 +293,6 @@ class ChannelMethod {
   const Tap& width_tap(std::int64_t phase, Index w) const {
     const Index first = first_width_[static_cast<std::size_t>(phase)];
     return axes_.width.taps[static_cast<std::size_t>(first + w)];
-  }
-
-  // The outputs of [begin, end) that meet the image through a tap.
-  struct Range {
-    std::int64_t begin, end;
-  };
-  static Range met_by(const TapAxis& axis, const Tap& tap, std::int64_t begin, std::int64_t end) {
-    if (tap.offset < 0) begin = std::max(begin, (-tap.offset - 1) / axis.step + 1);
-    const std::int64_t room = axis.input - 1 - tap.offset;
-    end = room < 0 ? begin : std::min(end, room / axis.step + 1);
-    return {begin, std::max(begin, end)};
   }
 
   // Of a step of the sum: its part of what a tap takes to begin, too.
@@ -438,9 +378,7 @@ class ChannelMethod {
   ChannelStrip<T> strip_;
   bool in_place_;
   PixelSteps step_;
-  std::vector<Index> weight_offset_;
-  Index first_offset_ = 0, span_ = 0;  // of them
-  std::vector<Index> tap_offset_;      // from the first one, where they stand together
+  ChannelWeights<T> weights_;
   std::vector<Index> first_width_;  // of each phase, and behind the last one's
 };
 

@@ -19,6 +19,12 @@ struct PixelSteps {
   Index row, column, channel;
 };
 
+inline PixelSteps steps_in_place(const CorrelationShape& shape, const PartAxes& axes) {
+  const Index(&axis)[3] = shape.input.axis;
+  return {{axis[0], axis[1], axis[2]}, axes.height.step * axis[1], axes.width.step * axis[2],
+          shape.input.channel};
+}
+
 template <class T>
 class ChannelStrip {
  public:

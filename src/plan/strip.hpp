@@ -21,11 +21,6 @@ struct Block {
   std::int64_t rows, columns;
 };
 
-struct Range {
-  std::int64_t begin, end;
-  std::int64_t size() const { return end - begin; }
-};
-
 // The outputs of a block, counted from its first.
 struct BlockPart {
   Range rows, columns;

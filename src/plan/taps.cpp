@@ -13,6 +13,15 @@ std::int64_t floor_div(std::int64_t a, std::int64_t b) { return a / b - (a % b <
 
 }  // namespace
 
+double share_of(const TapAxis& axis) {
+  double met = 0;
+  for (const Tap& tap : axis.taps)
+    met += static_cast<double>(met_by(axis, tap, 0, axis.output).size());
+  return axis.taps.empty() ? 1
+                           : met / static_cast<double>(axis.output) /
+                                 static_cast<double>(axis.taps.size());
+}
+
 TapAxis forward_taps(const Axis& axis, bool every) {
   TapAxis result{axis.output, 0, 1, axis.input, axis.stride, {}, 1, axis.output};
   std::int64_t first = 0, last = axis.kernel - 1;

@@ -6,12 +6,18 @@
 // meets, with step 1, the taps k with (r + pad - k * dilation) divisible by the stride.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
 #include "plan/shape.hpp"
 
 namespace fastconv {
+
+struct Range {
+  std::int64_t begin, end;
+  std::int64_t size() const { return end - begin; }
+};
 
 struct Tap {
   std::int64_t kernel;  // index into the kernel
@@ -30,6 +36,22 @@ struct TapAxis {
   // Where the taps of a phase begin.
   std::int64_t first_tap(std::int64_t phase) const;
 };
+
+inline bool meets(const TapAxis& axis, std::int64_t output, const Tap& tap) {
+  const std::int64_t i = output * axis.step + tap.offset;
+  return i >= 0 && i < axis.input;
+}
+
+// The outputs of [begin, end) that meet the image through a tap.
+inline Range met_by(const TapAxis& axis, const Tap& tap, std::int64_t begin, std::int64_t end) {
+  if (tap.offset < 0) begin = std::max(begin, (-tap.offset - 1) / axis.step + 1);
+  const std::int64_t room = axis.input - 1 - tap.offset;
+  end = room < 0 ? begin : std::min(end, room / axis.step + 1);
+  return {begin, std::max(begin, end)};
+}
+
+// Of all pairs of output and tap, those that meet the image.
+double share_of(const TapAxis& axis);
 
 // Taps that look at padding for every output are left out, unless `every` tap is wanted: a window
 // may be larger than memory.
