@@ -7,6 +7,8 @@
 #pragma once
 
 #include <algorithm>
+#include <new>
+#include <utility>
 
 #include "conv/part.hpp"
 #include "plan/strip.hpp"
@@ -38,11 +40,15 @@ class ChannelStrip {
         width_((channels + lanes - 1) / lanes * lanes) {
     // Pixels a page apart would share a few lines of the first cache.
     if (width_ * static_cast<Index>(sizeof(T)) % 2048 == 0) width_ += lanes;
+    const auto planes = static_cast<Index>(axes.depth.taps.size());
+    if (__builtin_mul_overflow(rows_, columns_, &size_) ||
+        __builtin_mul_overflow(size_, planes, &size_) ||
+        __builtin_mul_overflow(size_, width_ * static_cast<Index>(sizeof(T)), &size_))
+      throw std::bad_alloc();
+    size_ /= static_cast<Index>(sizeof(T));
   }
 
-  Index size() const {
-    return static_cast<Index>(axes_.depth.taps.size()) * rows_ * columns_ * width_;
-  }
+  Index size() const { return size_; }
   // Elements of one channel, in a block.
   Index plane() const { return size() / width_; }
   PixelSteps steps() const {
@@ -82,24 +88,28 @@ class ChannelStrip {
  private:
   // The inputs that neighbouring outputs meet, from the first to the last.
   static Range met(const TapAxis& axis, std::int64_t first, std::int64_t count) {
+    const auto [least, largest] = offsets(axis);
+    const std::int64_t begin = std::max<std::int64_t>(0, first * axis.step + least);
+    const std::int64_t end = std::min(axis.input, (first + count - 1) * axis.step + largest + 1);
+    return {begin, std::max(begin, end)};
+  }
+  // At most; exactly where one block has all outputs.
+  static Index most(const TapAxis& axis, const Split& blocks) {
+    if (axis.taps.empty()) return 0;
+    const auto [least, largest] = offsets(axis);
+    return std::min(axis.input, (blocks.largest() - 1) * axis.step + largest - least + 1);
+  }
+  // The least and the largest of the taps.
+  static std::pair<std::int64_t, std::int64_t> offsets(const TapAxis& axis) {
     const auto [least, largest] = std::minmax_element(
         axis.taps.begin(), axis.taps.end(),
         [](const Tap& a, const Tap& b) { return a.offset < b.offset; });
-    const std::int64_t begin = std::max<std::int64_t>(0, first * axis.step + least->offset);
-    const std::int64_t end =
-        std::min(axis.input, (first + count - 1) * axis.step + largest->offset + 1);
-    return {begin, std::max(begin, end)};
-  }
-  static Index most(const TapAxis& axis, const Split& blocks) {
-    Index most = 0;
-    for (std::int64_t i = 0; i < blocks.parts && !axis.taps.empty(); ++i)
-      most = std::max(most, met(axis, blocks.begin(i), blocks.size(i)).size());
-    return most;
+    return {least->offset, largest->offset};
   }
 
   std::int64_t stride_[3], channel_stride_;
   const PartAxes axes_;
-  Index rows_, columns_, width_;
+  Index rows_, columns_, width_, size_;
 };
 
 }  // namespace fastconv
