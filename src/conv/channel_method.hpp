@@ -285,6 +285,7 @@ class ChannelMethod {
     }
     return count;
   }
+
   // The taps of the width that a phase has.
   Index widths(std::int64_t phase) const {
     const auto p = static_cast<std::size_t>(phase);

@@ -14,6 +14,7 @@
 
 namespace fastconv {
 
+// From `begin` up to, not including, `end`.
 struct Range {
   std::int64_t begin, end;
   std::int64_t size() const { return end - begin; }
