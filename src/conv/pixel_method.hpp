@@ -225,7 +225,7 @@ class PixelMethod {
            channels * static_cast<std::size_t>(layout_.channel) * sizeof(T) > kFirstCache;
   }
 
-  // What an output takes that stands alone, where a tile has few channels: AlexNet's and VGG's first
+  // What an output that stands alone takes where tiles have few channels: AlexNet's and VGG's first
   // layers, channels-last, take 1.4 and 1.6 times what they do tiled.
   static constexpr double kScattered = 8;
 
