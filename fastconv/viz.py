@@ -194,7 +194,7 @@ def plot_confusion(axes: Axes, labels: Array, predicted: Array) -> None:
     wrong = np.where(right | (counts == 0), np.nan, counts / max(1, counts[~right].max()))
     axes.imshow(wrong, cmap="Reds", vmin=-0.3, vmax=1.5)
     if classes <= 20:
-        for true, taken in zip(*np.nonzero(counts)):
+        for true, taken in np.argwhere(counts).tolist():
             axes.text(
                 taken, true, str(counts[true, taken]), ha="center", va="center", fontsize=11,
             )  # fmt: skip
