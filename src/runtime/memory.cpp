@@ -1,6 +1,7 @@
 #include "runtime/memory.hpp"
 
 #include <pthread.h>
+#include <sys/mman.h>
 
 #include <atomic>
 #include <cstdint>
@@ -22,6 +23,7 @@ constexpr std::size_t kMaxCachedBlocks = 256;
 // Stands in front of every block; a whole alignment unit, so that the block stays aligned.
 struct alignas(kAlignment) Header {
   std::size_t bytes;
+  void* memory;  // as the system gave it
 };
 static_assert(sizeof(Header) == kAlignment);
 
@@ -37,10 +39,8 @@ class Pool {
     const std::size_t rounded = round_up(bytes);
     Header* header = take(rounded);
     if (!header) {
-      header = static_cast<Header*>(
-          std::aligned_alloc(kAlignment, rounded + sizeof(Header)));
+      header = fresh(rounded);
       if (!header) throw std::bad_alloc();
-      header->bytes = rounded;
     }
     void* block = header + 1;
     poison(block, rounded);
@@ -52,22 +52,25 @@ class Pool {
     if (poison_) std::memset(block, 0xff, bytes);
   }
 
+  // What was freed longest ago makes room: a program that goes on with other sizes has them cached.
   void free(void* block) noexcept {
-    Header* header = static_cast<Header*>(block) - 1;
-    {
-      std::lock_guard lock(mutex_);
-      if (free_.size() < kMaxCachedBlocks && cached_ + header->bytes <= kMaxCachedBytes) {
-        cached_ += header->bytes;
-        free_.push_back(header);
-        return;
-      }
+    Header* const header = static_cast<Header*>(block) - 1;
+    if (header->bytes > kMaxCachedBytes) return std::free(header->memory);
+    std::lock_guard lock(mutex_);
+    std::size_t old = 0;
+    for (; free_.size() - old == kMaxCachedBlocks || cached_ + header->bytes > kMaxCachedBytes;
+         ++old) {
+      cached_ -= free_[old]->bytes;
+      std::free(free_[old]->memory);
     }
-    std::free(header);
+    free_.erase(free_.begin(), free_.begin() + static_cast<std::ptrdiff_t>(old));
+    free_.push_back(header);
+    cached_ += header->bytes;
   }
 
   void release() noexcept {
     std::lock_guard lock(mutex_);
-    for (Header* header : free_) std::free(header);
+    for (Header* header : free_) std::free(header->memory);
     free_.clear();
     cached_ = 0;
   }
@@ -76,6 +79,22 @@ class Pool {
   std::mutex& mutex() noexcept { return mutex_; }
 
  private:
+  // Large blocks are offered pages of 2 MiB, as NumPy's are: gradients of 32 images take a twelfth
+  // less (`peers.py bwd -k b32`). They do not all begin at one place of a page, where what is
+  // written would stand in the way of what is read beside it (a 3x3 filter of 4 MiB: 20%).
+  Header* fresh(std::size_t bytes) noexcept {
+    constexpr std::size_t kHugePage = std::size_t{2} << 20, kPage = 4096, kSkew = 2 * kAlignment;
+    const bool large = bytes >= 2 * kHugePage;
+    const std::size_t skew = large ? large_blocks_++ * 7 % (kPage / kSkew) * kSkew : 0;
+    const std::size_t all = bytes + sizeof(Header) + skew;
+    void* memory = nullptr;
+    if (posix_memalign(&memory, large ? kHugePage : kAlignment, all) != 0) return nullptr;
+#ifdef MADV_HUGEPAGE
+    if (large) madvise(memory, all, MADV_HUGEPAGE);
+#endif
+    return new (static_cast<char*>(memory) + skew) Header{bytes, memory};
+  }
+
   // Size classes an eighth of a power of two apart: at most 1/8 is wasted, and sizes that differ
   // by a little share blocks.
   static std::size_t round_up(std::size_t bytes) {
@@ -102,6 +121,7 @@ class Pool {
   std::vector<Header*> free_;
   std::size_t cached_ = 0;
   std::atomic<bool> poison_{false};
+  std::atomic<std::size_t> large_blocks_{0};  // ever allocated
 };
 
 // Never destroyed: arrays that live longer than static storage still free into it. The lock is
