@@ -25,6 +25,12 @@ inline Reach reach(const PoolAxis& axis, Index target) {
     const Index count = (end < axis.sources ? end : axis.sources) - first;
     return {first, count < 0 ? 0 : count, 1};
   }
+  if (axis.dilation == 1) {
+    const Index first = ceil_div(start, axis.spread);
+    const Index last = (start + axis.kernel - 1) / axis.spread, end = axis.sources - 1;
+    const Index count = (last < end ? last : end) - first + 1;
+    return {first, count < 0 || start + axis.kernel <= 0 ? 0 : count, 1};
+  }
   if (axis.spread == 1) {
     const Index tap = start < 0 ? (-start - 1) / axis.dilation + 1 : 0;
     const Index first = start + tap * axis.dilation;

@@ -171,8 +171,9 @@ struct FoldLines {
       cover<T, 4>((targets - 1) * stride + 1, [&](auto lanes, Index i) FASTCONV_LAMBDA {
         Op::template store<decltype(lanes)::value>(row + i, join_at(lanes, i));
       });
-      for (Index o = 0; o < targets; ++o)
-        to(std::integral_constant<Index, 1>{}, o, at<1>(row + o * stride));
+      cover<T, 4>(targets, [&](auto lanes, Index o) FASTCONV_LAMBDA {
+        to(lanes, o, Op::template every<decltype(lanes)::value>(row + o * stride, stride));
+      });
     }
   }
 

@@ -25,6 +25,15 @@ FASTCONV_INLINE Part<T, N / 2> half_of(Part<T, N> vector, bool upper) {
   return half_of<T, N>(vector, upper, std::make_index_sequence<N / 2>{});
 }
 
+// N elements from `source` on, `stride` apart.
+template <class T, Index N>
+FASTCONV_INLINE Part<T, N> load_each(const T* source, Index stride) {
+  Part<T, N> vector{};
+  FASTCONV_UNROLL
+  for (Index i = 0; i < N; ++i) vector[i] = source[i * stride];
+  return vector;
+}
+
 template <class T>
 struct Values {
   using Element = T;
@@ -40,6 +49,10 @@ struct Values {
   template <Index N>
   static FASTCONV_INLINE Item<N> even(Source source) {
     return load_every<T, N, 2>(source);
+  }
+  template <Index N>
+  static FASTCONV_INLINE Item<N> every(Source source, Index stride) {
+    return load_each<T, N>(source, stride);
   }
   template <Index N>
   static FASTCONV_INLINE void pairs(Source source, Item<N>& first, Item<N>& second) {
@@ -146,6 +159,10 @@ struct MaxPlace {
   template <Index N>
   static FASTCONV_INLINE Item<N> even(Source source) {
     return {load_every<T, N, 2>(source.value), load_every<Mask<T>, N, 2>(source.place)};
+  }
+  template <Index N>
+  static FASTCONV_INLINE Item<N> every(Source source, Index stride) {
+    return {load_each<T, N>(source.value, stride), load_each<Mask<T>, N>(source.place, stride)};
   }
   template <Index N>
   static FASTCONV_INLINE void pairs(Source source, Item<N>& first, Item<N>& second) {

@@ -53,9 +53,9 @@ struct Strip {
   // `base` is the place of the row's first element.
   FASTCONV_INLINE Row along(const T* row, Index base) const {
     // Strips go down a band, so that the hardware does not see where memory is read next: 64 planes
-    // of 224 x 224 take 1.6 ms in place of 3.3, most of it for the sums.
+    // of 224 x 224 take 1.6 ms in place of 3.3, and 3 x 3 at stride 1 over 32 images a fifth less.
     constexpr Index kAhead = 4096 / sizeof(T);
-    if constexpr (S > 1) __builtin_prefetch(row + column + kAhead);
+    __builtin_prefetch(row + column + kAhead);
     if constexpr (kRowsFirst) {
       return {part(row, 0), part(row, 1)};
     } else if constexpr (S == 1) {  // no array: it would stay in memory
@@ -193,7 +193,7 @@ FASTCONV_INLINE void down(const Strip& strip, const typename Op::Element* source
   // The rows that a window shares with the one above, one or two, are kept by name: an array of them
   // would stay in memory.
   constexpr int kShared = K > S ? K - S : 0;
-  if ((z.count == 1 || Strip::kRowsFirst) && height.kernel == K && height.stride == S) {
+  if ((z.count == 1 || kShared == 0) && height.kernel == K && height.stride == S) {
     Index top = (args.row + begin) * S - height.pad;
     const auto line = [&](Index i, Index y) FASTCONV_LAMBDA {
       const Index base = (z.first + i * z.step) * height.sources * columns;
@@ -215,7 +215,7 @@ FASTCONV_INLINE void down(const Strip& strip, const typename Op::Element* source
         lower = line(0, top + t);
         all = Strip::join(all, lower);
       }
-      for (Index i = 1; i < z.count && Strip::kRowsFirst; ++i)
+      for (Index i = 1; i < z.count && kShared == 0; ++i)
         for (int t = 0; t < K; ++t) all = Strip::join(all, line(i, top + t));
       to.template store_row<Mean>(strip.across(all), r);
     }

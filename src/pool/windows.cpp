@@ -22,13 +22,17 @@ class Plan {
   Plan(const Kernels<T>& kernels, const PoolShape& shape, PoolKind kind,
        const PoolArrays<T>& arrays, const Divisors<T>* divisors)
       : kernels_(kernels), shape_(shape), kind_(kind), arrays_(arrays), divisors_(divisors) {
-    const bool gradient = kind == PoolKind::mean_gradient;
-    bool disjoint = gradient;
+    bool gradient = kind == PoolKind::mean_gradient;
+    bool disjoint = gradient, dense = gradient && divisors->uniform();
     for (int i = 0; i < 3; ++i) {
       axis_[i] = trimmed(shape.axis[i]);
       disjoint = disjoint && tiles(axis_[i]);
+      dense = dense && axis_[i].stride == 1;
       if (gradient) axis_[i] = reversed(axis_[i]);
     }
+    // Of stride 1 and one divisor, a gradient is itself a mean.
+    divide_targets_ = dense && !disjoint;
+    if (divide_targets_) kind_ = PoolKind::mean, gradient = false;
     const bool channels_last =
         shape.c > 1 && arrays.source_stride.channel == 1 && arrays.target_stride.channel == 1 &&
         (!arrays.index || arrays.index_stride.channel == 1);
@@ -120,7 +124,11 @@ class Plan {
             ? across * (slide_ ? 4.0 * static_cast<double>(h.stride) : taps(d) * taps(h))
             : taps(d) * (slide_ ? 4 : taps(h));
     const bool uniform = kind_ != PoolKind::mean_gradient || divisors_->uniform();
-    if (uniform && box <= 1.5 * (apart + taps(w)) + 4) way_ = PoolWay::boxes;
+    // A single vector is not worth the way to a box, but for places, which are counted later there.
+    const double most = !turn_                            ? 1.5 * (apart + taps(w)) + 4
+                        : kind_ == PoolKind::max_index    ? 2 * (apart + taps(w))
+                                                          : 0;
+    if (uniform && box <= most) way_ = PoolWay::boxes;
     if (way_ == PoolWay::boxes) slide_ = false;
   }
 
@@ -228,7 +236,8 @@ class Plan {
     depths_ = Split(axis_[0].targets, 1);
     if (simple()) {
       const std::int64_t elements = kBandBytes / static_cast<std::int64_t>(sizeof(T));
-      band_ = std::clamp<std::int64_t>(elements / axis_[2].sources, 1, rows_.largest());
+      const std::int64_t row = axis_[2].sources * axis_[1].stride * axis_[0].kernel;
+      band_ = std::clamp<std::int64_t>(elements / row, 1, rows_.largest());
       return;
     }
     const PoolLine line = make_line(line_axis_, group_, sums(), kernels_.lanes);
@@ -274,7 +283,7 @@ class Plan {
   void choose_divisors() {
     for (int i = 0; i < 3 && divisors_; ++i) {
       divisor_[i] = divisors_->count[i];
-      if (way_ == PoolWay::boxes && kind_ == PoolKind::mean_gradient)
+      if (divide_targets_ || (way_ == PoolWay::boxes && kind_ == PoolKind::mean_gradient))
         divisor_[i].assign(static_cast<std::size_t>(axis_[i].targets), divisor_[i].front());
     }
   }
@@ -340,12 +349,12 @@ class Plan {
 
   const Kernels<T>& kernels_;
   const PoolShape& shape_;
-  const PoolKind kind_;
+  PoolKind kind_;
   PoolArrays<T> arrays_;
   const Divisors<T>* divisors_;
   PoolAxis axis_[3], line_axis_;
   PoolWay way_;
-  bool slide_ = false, turn_ = false;
+  bool slide_ = false, turn_ = false, divide_targets_ = false;
   std::vector<T> divisor_[3];
   std::int64_t group_ = 1, apart_ = 1, band_ = 1;
   Split rows_{1, 1}, depths_{1, 1};
