@@ -125,26 +125,37 @@ void pack_weight(const PackWeightArgs<T>& args) {
   }
 }
 
-// The taps of one channel, which stand together in each row, in any order: a square at a time.
+// The taps of one channel, which stand together in each row, in any order: squares of all rows
+// first, for the taps stand far apart in the target, often at one place of a page.
 template <class T>
 void pack_taps(const PackTapsArgs<T>& args) {
-  constexpr Index N = kLanes<T>;
-  for (Index first = 0; first < args.width; first += N) {
-    const Index rows = args.rows - first < N ? args.rows - first : N;
+  constexpr Index N = kLanes<T>, kWidth = kMaxChannelVectors * N, kFew = N / 4;
+  for (Index panel = 0; panel < args.width; panel += kWidth) {
+    const Index width = args.width - panel < kWidth ? args.width - panel : kWidth;
+    const auto rows_of = [&](Index first) { return args.rows - panel - first; };
     for (Index begin = 0; begin < args.span; begin += N) {
-      const T* source = args.source + first * args.row_stride + begin;
-      const LaneRange<T> lanes(0, args.span - begin);
-      Vec<T> square[N];
-      FASTCONV_UNROLL
-      for (Index r = 0; r < N; ++r)
-        square[r] = r < rows ? load_lanes(source + r * args.row_stride, lanes) : Vec<T>{};
-      transpose_square<T>(square);
-      alignas(kVectorBytes) T column[N][N];
-      FASTCONV_UNROLL
-      for (Index j = 0; j < N; ++j) store(column[j], square[j]);
+      const T* const source = args.source + panel * args.row_stride + begin;
+      const Index count = args.span - begin;
+      alignas(kVectorBytes) T column[N][kWidth];
+      for (Index first = 0; first < width; first += N) {
+        const T* const from = source + first * args.row_stride;
+        for (Index j = 0; j < count && count <= kFew; ++j)
+          for (Index r = 0; r < N; ++r)
+            column[j][first + r] = r < rows_of(first) ? from[r * args.row_stride + j] : T{0};
+        if (count <= kFew) continue;
+        const LaneRange<T> lanes(0, count);
+        Vec<T> square[N];
+        FASTCONV_UNROLL
+        for (Index r = 0; r < N; ++r)
+          square[r] = r < rows_of(first) ? load_lanes(from + r * args.row_stride, lanes) : Vec<T>{};
+        transpose_square<T>(square);
+        FASTCONV_UNROLL
+        for (Index j = 0; j < N; ++j) store(&column[j][first], square[j]);
+      }
       for (Index t = 0; t < args.taps; ++t) {
         const Index j = args.offset[t] - begin;
-        if (j >= 0 && j < N) store(args.target + t * args.tap_step + first, load(column[j]));
+        for (Index first = 0; first < width && j >= 0 && j < N; first += N)
+          store(args.target + t * args.tap_step + panel + first, load(&column[j][first]));
       }
     }
   }
