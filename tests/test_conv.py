@@ -143,6 +143,25 @@ def test_weight_gradients_of_batches(isa, dtype, threads, seed):
         equal(got, expected, dtype, f"{x.shape} {x.strides} {w.shape} {stride} {padding}")
 
 
+@pytest.mark.parametrize("stride", [2, (1, 2), (3, 2), (2, 5)])
+@pytest.mark.parametrize("groups", [1, 2])
+def test_weight_gradients_of_one_tap_leave_out_what_is_skipped(isa, dtype, threads, stride, groups):
+    rng = np.random.default_rng(8)
+    fc.set_num_threads(3)
+    for side in (7, 9, 24):
+        x = integers(rng, (3, 5 * groups, side, side + 4), dtype)[..., 1:-1]
+        w = integers(rng, (131 * groups, 5, 1, 1), dtype)
+        gy = integers(rng, reference.conv2d(x, w, None, stride, 0, 1, groups).shape, dtype)
+        args = gy, x, w, None, stride, 0, 1, groups
+        got = fc.conv2d_backward(*args, needs=(False, True, False))[1]
+        equal(got, reference.conv2d_backward(*args)[1], dtype)
+    x, w = integers(rng, (2, 3, 4, 5, 9), dtype), integers(rng, (131, 3, 1, 1, 1), dtype)
+    strides = 3, *np.broadcast_to(stride, 2).tolist()
+    gy = integers(rng, reference.conv3d(x, w, None, strides).shape, dtype)
+    got = fc.conv3d_backward(gy, x, w, None, strides, needs=(False, True, False))[1]
+    equal(got, reference.conv3d_backward(gy, x, w, None, strides)[1], dtype)
+
+
 def test_many_channels_are_summed_in_chunks(isa, dtype, algorithm):
     """More input channels than one strip holds, more outputs than one task."""
     rng = np.random.default_rng(2)

@@ -266,6 +266,43 @@ void weight_gradient(const Kernels<T>& kernels, const ConvShape& shape,
   });
 }
 
+// Whether a 1x1 convolution skips columns of its input that several units would copy.
+template <class T>
+bool skips(const Kernels<T>& kernels, const ConvShape& shape) {
+  bool inside = true;
+  for (const Axis& axis : shape.axis)
+    inside = inside && axis.pad_before == 0 && (axis.output - 1) * axis.stride < axis.input;
+  return inside && shape.taps() == 1 && shape.axis[2].stride > 1 && shape.input.axis[2] == 1 &&
+         shape.oc > OuterMethod<T>::unit_rows(kernels);
+}
+
+// The same with what is skipped left out beforehand.
+template <class T>
+void skipping_weight_gradient(const Kernels<T>& kernels, const ConvShape& shape,
+                              const ConvBackwardWeight<T>& arrays) {
+  ConvShape dense = shape;
+  for (Axis& axis : dense.axis) axis.input = axis.output, axis.stride = 1;
+  const std::int64_t height = shape.axis[1].output, width = shape.axis[2].output;
+  const std::int64_t plane = shape.outputs() + kernels.lanes;  // never a page from the next
+  const std::int64_t channels = shape.g * shape.ic;
+  dense.input = {channels * plane, plane, {height * width, width, 1}};
+  const Buffer<T> input(static_cast<std::size_t>(shape.n * channels * plane));
+  const double work = kElementCost * static_cast<double>(shape.n * channels * plane);
+  parallel_for(shape.n * channels, threads_for(shape.n * channels, work),
+               [&](std::int64_t index, int) {
+                 const Strides& stride = shape.input;
+                 const T* const source = arrays.input + index / channels * stride.outer +
+                                         index % channels * stride.channel;
+                 const Axis &depth = shape.axis[0], &rows = shape.axis[1], &columns = shape.axis[2];
+                 for (std::int64_t od = 0; od < depth.output; ++od)
+                   kernels.pack({source + od * depth.stride * stride.axis[0],
+                                 rows.stride * stride.axis[1], columns.stride, height, 0, width, 0,
+                                 input.data() + index * plane + od * height * width, T{0}});
+               });
+  weight_gradient<T, OuterMethod<T>>(
+      kernels, dense, {arrays.grad_output, input.data(), arrays.grad_weight, nullptr});
+}
+
 }  // namespace
 
 template <class T>
@@ -273,6 +310,7 @@ void conv_backward_weight(const Kernels<T>& kernels, const ConvShape& shape,
                           const ConvBackwardWeight<T>& arrays) {
   if (arrays.grad_bias) bias_gradient(kernels, shape, arrays);
   if (!arrays.grad_weight || row_weight_gradient(kernels, shape, arrays)) return;
+  if (skips(kernels, shape)) return skipping_weight_gradient(kernels, shape, arrays);
   // A vector of output channels should be at least two thirds full.
   if (3 * shape.oc >= 2 * kernels.lanes)
     weight_gradient<T, OuterMethod<T>>(kernels, shape, arrays);
