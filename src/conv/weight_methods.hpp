@@ -145,8 +145,14 @@ class OuterMethod {
   }
 
   void pack_grad(const Unit& unit, const Block& block, const GradBlock<T>& from, T* grad) const {
-    kernels_.transpose({from.source, unit.rows, from.channel_stride, block.rows, from.row_stride,
-                        block.columns, from.column_stride, grad, width(unit.rows)});
+    const Split panels = panels_of(unit);
+    for (std::int64_t p = 0; p < panels.parts; ++p) {
+      const Index first = panels.begin(p) * kernels_.lanes, wide = panels.size(p) * kernels_.lanes;
+      kernels_.transpose({from.source + first * from.channel_stride,
+                          std::min<Index>(wide, unit.rows - first), from.channel_stride,
+                          block.rows, from.row_stride, block.columns, from.column_stride,
+                          grad + first * block.rows * block.columns, wide});
+    }
   }
 
   // Whether the packed gradient of some images has neither infinity nor NaN (nor sums that large).
@@ -163,14 +169,16 @@ class OuterMethod {
     const BlockPart all{{0, block.rows}, {0, block.columns}};
     const std::int64_t taps = by_taps ? static_cast<std::int64_t>(layout_.offset.size()) : 1;
     const Index wide = width(unit.rows);
-    const Split channels(wide / kernels_.lanes, kMaxOuterVectors);
+    const Split panels = panels_of(unit);
     OuterArgs<T> args{};
     args.images = strips.images, args.image_step = strips.step;
-    args.grad_image = block.rows * block.columns * wide, args.grad_stride = wide;
+    args.grad_image = block.rows * block.columns * wide;
     args.sum_stride = taps * wide, args.accumulate = add;
-    for (std::int64_t v = 0; v < channels.parts; ++v) {
-      const Index channel = channels.begin(v) * kernels_.lanes;
-      const Split tiles(unit.columns / taps, kernels_.outer_rows[channels.size(v)]);
+    for (std::int64_t p = 0; p < panels.parts; ++p) {
+      const Index channel = panels.begin(p) * kernels_.lanes;
+      args.grad_stride = panels.size(p) * kernels_.lanes;
+      args.grad_row = block.columns * args.grad_stride;
+      const Split tiles(unit.columns / taps, kernels_.outer_rows[panels.size(p)]);
       for (std::int64_t tap = 0; tap < taps; ++tap) {
         const BlockPart part = by_taps ? layout_.inside(block, tap) : all;
         const Range &rows = part.rows, &columns = part.columns;
@@ -178,8 +186,9 @@ class OuterMethod {
         args.strip = strips.first + rows.begin * strips.pitch + columns.begin;
         args.rows = flat ? 1 : rows.size();
         args.columns = rows.size() * columns.size() / std::max<Index>(args.rows, 1);
-        args.pitch = strips.pitch, args.grad_row = block.columns * wide;
-        args.grad = grad + channel + rows.begin * args.grad_row + columns.begin * wide;
+        args.pitch = strips.pitch;
+        args.grad = grad + channel * block.rows * block.columns + rows.begin * args.grad_row +
+                    columns.begin * args.grad_stride;
         for (std::int64_t t = 0; t < tiles.parts; ++t) {
           const std::int64_t first = tiles.begin(t) * taps + tap;
           Index offset[kMaxOuterRows];
@@ -190,7 +199,7 @@ class OuterMethod {
           const bool ahead = layout_.offset.size() == 1 && next < unit.columns;
           args.ahead = ahead ? offset_of(next) - offset[0] : 0;
           args.offset = offset, args.sum = sum + first * wide + channel;
-          kernels_.outer[tiles.size(t)][channels.size(v)](args);
+          kernels_.outer[tiles.size(t)][panels.size(p)](args);
         }
       }
     }
@@ -207,6 +216,10 @@ class OuterMethod {
   }
 
  private:
+  // Output channels of a register tile stand together, pixel by pixel.
+  Split panels_of(const Unit& unit) const {
+    return {width(unit.rows) / kernels_.lanes, kMaxOuterVectors};
+  }
   std::int64_t width(std::int64_t rows) const {
     return (rows + kernels_.lanes - 1) / kernels_.lanes * kernels_.lanes;
   }
