@@ -74,7 +74,6 @@ class ChannelMethod {
   void accumulate(const StripSource<T>& source, const T* weight, std::int64_t units,
                   std::int64_t phase, bool add, T* sum) const {
     ChannelTileArgs<T> args = tile_args(source, weight);
-    args.accumulate = add;
     args.sum_step = units * kernels_.lanes;
     const Range inner = met_by_all(phase);
     const T* const pixels = pixels_of(source);
@@ -82,11 +81,12 @@ class ChannelMethod {
       ask_for_next(source, units, tile, args);
       args.pixels = pixels + tile.row * step_.row + tile.column * step_.column;
       args.sum = sum + tile.pixel * args.sum_step;
+      args.accumulate = add;
       const std::int64_t column = source.block.column + tile.column;
       if (inside_ || (column >= inner.begin && column + tile.pixels <= inner.end))
-        add_taps(args, args.tap, each * widths(phase), 0, tile.pixels, units);
+        add_taps(args, taps_of(source), each * widths(phase), tile.pixels, units);
       else
-        add_columns(args, each, phase, column, tile.pixels, units);
+        add_columns(args, taps_of(source), each, phase, column, tile.pixels, units);
     });
   }
 
@@ -111,7 +111,7 @@ class ChannelMethod {
       args.sum = target.target + at;
       args.residual = target.residual ? target.residual + at : nullptr;
       ask_for_next(source, units, tile, args);
-      add_taps(args, args.tap, each * widths(0), 0, tile.pixels, units);
+      add_taps(args, taps_of(source), each * widths(0), tile.pixels, units);
     });
   }
 
@@ -245,11 +245,12 @@ class ChannelMethod {
   // in every layer of a network: 512 channels of 7 x 7 to 2048 take 0.51 ms there, 0.59 without.
   void ask_for_next(const StripSource<T>& source, std::int64_t units, const Tile& tile,
                     ChannelTileArgs<T>& args) const {
+    args.next_weight = args.weight;
+    args.next_step = 0;
+    if (!source.asks_ahead && !source.next_weight) return;
     const std::int64_t pixels = source.block.rows * source.block.columns;
     const Index width = units * kernels_.lanes;
     const Index share = width * tile.pixels / pixels;
-    args.next_weight = args.weight;
-    args.next_step = 0;
     if (source.asks_ahead && tile.pixel == 0) {
       args.next_weight = args.weight + kAheadBytes / static_cast<Index>(sizeof(T));
       args.next_step = width;
@@ -336,20 +337,17 @@ class ChannelMethod {
     return all / static_cast<double>(axes_.width.taps.size());
   }
 
-  void add_taps(ChannelTileArgs<T> args, const ChannelTap* taps, Index count, std::int64_t pixel,
-                std::int64_t pixels, std::int64_t units) const {
+  void add_taps(ChannelTileArgs<T>& args, const ChannelTap* taps, Index count, std::int64_t pixels,
+                std::int64_t units) const {
     args.tap = taps;
     args.taps = count;
-    args.pixels += pixel * step_.column;
-    args.sum += pixel * units * kernels_.lanes;
     kernels_.channel_tile[pixels][units](args);
   }
 
   // Near the image's sides: first the widths that all pixels meet, then the others for those that
   // do.
-  void add_columns(ChannelTileArgs<T> args, Index each, std::int64_t phase, std::int64_t column,
-                   std::int64_t pixels, std::int64_t units) const {
-    const ChannelTap* const taps = args.tap;
+  void add_columns(ChannelTileArgs<T> args, const ChannelTap* taps, Index each, std::int64_t phase,
+                   std::int64_t column, std::int64_t pixels, std::int64_t units) const {
     const auto range = [&](Index w) {
       return met_by(axes_.width, width_tap(phase, w), column, column + pixels);
     };
@@ -360,13 +358,17 @@ class ChannelMethod {
     Index first = 0, last = widths(phase);
     while (first < last && !all(first)) ++first;
     while (last > first && !all(last - 1)) --last;
-    add_taps(args, taps + first * each, (last - first) * each, 0, pixels, units);
+    add_taps(args, taps + first * each, (last - first) * each, pixels, units);
+    const T* const first_pixel = args.pixels;
+    T* const first_sum = args.sum;
     args.accumulate = true;
     for (Index w = 0; w < widths(phase); ++w) {
       if (w >= first && w < last) continue;
       const Range met = range(w);
-      if (met.begin < met.end && each > 0)
-        add_taps(args, taps + w * each, each, met.begin - column, met.end - met.begin, units);
+      if (met.begin >= met.end || each == 0) continue;
+      args.pixels = first_pixel + (met.begin - column) * step_.column;
+      args.sum = first_sum + (met.begin - column) * units * kernels_.lanes;
+      add_taps(args, taps + w * each, each, met.end - met.begin, units);
     }
   }
 

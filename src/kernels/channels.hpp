@@ -76,20 +76,31 @@ void channel_tile(const ChannelTileArgs<T>& args) {
     channel_sums<T, MR, NV, !kChannelsAdjacent>(args, sum);
   else
     channel_sums<T, MR, NV, false>(args, sum);
-  FASTCONV_UNROLL
-  for (int m = 0; m < MR; ++m) {
+  T* target = args.sum;
+  const Index step = args.sum_step;
+  if (args.finish) {
+    const T *residual = args.residual, *const bias = args.bias;
+    const Vec<T> floor = broadcast(args.floor), ceiling = broadcast(args.ceiling);
     FASTCONV_UNROLL
-    for (int v = 0; v < NV; ++v) {
-      const Index at = m * args.sum_step + v * kLanes<T>;
-      if (args.finish) {
-        if (args.bias) sum[m][v] += load(args.bias + v * kLanes<T>);
-        if (args.residual) sum[m][v] += load(args.residual + at);
-        const Vec<T> floor = broadcast(args.floor), ceiling = broadcast(args.ceiling);
+    for (int v = 0; v < NV && bias; ++v) {
+      const Vec<T> own = load(bias + v * kLanes<T>);
+      FASTCONV_UNROLL
+      for (int m = 0; m < MR; ++m) sum[m][v] += own;
+    }
+    FASTCONV_UNROLL
+    for (int m = 0; m < MR; ++m) {
+      FASTCONV_UNROLL
+      for (int v = 0; v < NV; ++v) {
+        if (residual) sum[m][v] += load(residual + m * step + v * kLanes<T>);
         sum[m][v] = sum[m][v] < floor ? floor : sum[m][v];
         sum[m][v] = sum[m][v] > ceiling ? ceiling : sum[m][v];
       }
-      store(args.sum + at, sum[m][v]);
     }
+  }
+  FASTCONV_UNROLL
+  for (int m = 0; m < MR; ++m, target += step) {
+    FASTCONV_UNROLL
+    for (int v = 0; v < NV; ++v) store(target + v * kLanes<T>, sum[m][v]);
   }
 }
 
