@@ -44,21 +44,27 @@ void tile(const TileArgs<T>& args) {
       for (int v = 0; v < NV; ++v) sum[m][v] += w * pixel[v];
     }
   }
-  FASTCONV_UNROLL
-  for (int m = 0; m < MR; ++m) {
+  T* target = args.sum;
+  const Index step = args.sum_stride;
+  if (args.finish) {
+    const T *const residual = args.residual, *const bias = args.bias;
     const Vec<T> floor = broadcast(args.floor), ceiling = broadcast(args.ceiling);
-    const Vec<T> bias = broadcast(args.bias ? args.bias[m] : T{0});
     FASTCONV_UNROLL
-    for (int v = 0; v < NV; ++v) {
-      const Index at = m * args.sum_stride + v * kLanes<T>;
-      if (args.finish) {
-        sum[m][v] += bias;
-        if (args.residual) sum[m][v] += load(args.residual + at);
+    for (int m = 0; m < MR; ++m) {
+      const Vec<T> own = broadcast(bias ? bias[m] : T{0});
+      FASTCONV_UNROLL
+      for (int v = 0; v < NV; ++v) {
+        sum[m][v] += own;
+        if (residual) sum[m][v] += load(residual + m * step + v * kLanes<T>);
         sum[m][v] = sum[m][v] < floor ? floor : sum[m][v];
         sum[m][v] = sum[m][v] > ceiling ? ceiling : sum[m][v];
       }
-      store(args.sum + at, sum[m][v]);
     }
+  }
+  FASTCONV_UNROLL
+  for (int m = 0; m < MR; ++m, target += step) {
+    FASTCONV_UNROLL
+    for (int v = 0; v < NV; ++v) store(target + v * kLanes<T>, sum[m][v]);
   }
 }
 
