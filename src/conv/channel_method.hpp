@@ -145,10 +145,10 @@ class ChannelMethod {
   }
 
   std::string blocking() const {
-    return std::to_string(kernels_.channel_pixels[kernels_.channel_vectors]) + " pixels x " +
-           std::to_string(kernels_.channel_vectors * kernels_.lanes) +
-           " output channels in registers, " + std::to_string(layout_.rows.largest()) + " x " +
-           std::to_string(layout_.columns.largest()) + " outputs a block";
+    return in_words("# pixels x # output channels in registers, # x # outputs a block",
+                    {kernels_.channel_pixels[kernels_.channel_vectors],
+                     kernels_.channel_vectors * kernels_.lanes, layout_.rows.largest(),
+                     layout_.columns.largest()});
   }
 
  private:

@@ -42,8 +42,10 @@ class Im2colPart final : public Part<T> {
                                  h.kernel * stride.axis[1] + w.kernel * stride.axis[2]];
   }
   std::string packed_format() const override {
-    return "im2col/" + std::to_string(axes_.depth.taps.size()) + "/" +
-           std::to_string(axes_.height.taps.size()) + "/" + std::to_string(axes_.width.taps.size());
+    return in_words("im2col/#/#/#",
+                    {static_cast<std::int64_t>(axes_.depth.taps.size()),
+                     static_cast<std::int64_t>(axes_.height.taps.size()),
+                     static_cast<std::int64_t>(axes_.width.taps.size())});
   }
 
   Tasks tasks(std::int64_t) const override {
@@ -89,9 +91,9 @@ class Im2colPart final : public Part<T> {
            (static_cast<double>(shape_.oc) / static_cast<double>(kernels_.lanes) + 0.6);
   }
   PartInfo info() const override {
-    return {"im2col", std::to_string(depth_) + " x " + std::to_string(plane()) +
-                          " matrix a block of " + std::to_string(layout_.rows.largest()) + " x " +
-                          std::to_string(layout_.columns.largest()) + " outputs"};
+    return {"im2col",
+            in_words("# x # matrix a block of # x # outputs",
+                     {depth_, plane(), layout_.rows.largest(), layout_.columns.largest()})};
   }
 
  private:

@@ -16,6 +16,7 @@
 #include "plan/shape.hpp"
 #include "runtime/split.hpp"
 #include "plan/taps.hpp"
+#include "plan/words.hpp"
 
 namespace fastconv {
 

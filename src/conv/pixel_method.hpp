@@ -182,10 +182,10 @@ class PixelMethod {
   }
 
   std::string blocking() const {
-    return std::to_string(kernels_.tile_rows) + " output channels x " +
-           std::to_string(kernels_.tile_vectors[kernels_.tile_rows] * kernels_.lanes) +
-           " pixels in registers, " + std::to_string(layout_.rows.largest()) + " x " +
-           std::to_string(layout_.columns.largest()) + " outputs a block";
+    return in_words("# output channels x # pixels in registers, # x # outputs a block",
+                    {kernels_.tile_rows,
+                     kernels_.tile_vectors[kernels_.tile_rows] * kernels_.lanes,
+                     layout_.rows.largest(), layout_.columns.largest()});
   }
 
  private:

@@ -42,8 +42,7 @@ class PlanePart final : public Part<T> {
   std::string packed_format() const override {
     std::string format = "planes";
     for (const TapAxis* axis : {&axes_.depth, &axes_.height, &axes_.width})
-      for (const Tap& tap : axis->taps)
-        format += (&tap == axis->taps.data() ? "/" : ",") + std::to_string(tap.kernel);
+      append_taps(format, axis->taps);
     return format;
   }
 
@@ -91,9 +90,8 @@ class PlanePart final : public Part<T> {
            static_cast<double>(kernels_.lanes);
   }
   PartInfo info() const override {
-    return {"direct", std::to_string(kMaxPlanePixels) + " pixels x " +
-                          std::to_string(kernels_.lanes) +
-                          " channels in registers, read in place"};
+    return {"direct", in_words("# pixels x # channels in registers, read in place",
+                               {kMaxPlanePixels, kernels_.lanes})};
   }
 
  private:

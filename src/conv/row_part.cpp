@@ -142,11 +142,9 @@ class RowPart final : public Part<T> {
             *target++ = source[o * stride.outer + offset];
   }
   std::string packed_format() const override {
-    std::string format = "rows/" + std::to_string(tiling_.channels) + "/" +
-                         std::to_string(axes_.width.phases);
+    std::string format = in_words("rows/#/#", {tiling_.channels, axes_.width.phases});
     for (const auto* taps : {&axes_.depth.taps, &height_, &axes_.width.taps})
-      for (const Tap& tap : *taps)
-        format += (&tap == taps->data() ? "/" : ",") + std::to_string(tap.kernel);
+      append_taps(format, *taps);
     return format;
   }
 
@@ -223,9 +221,9 @@ class RowPart final : public Part<T> {
            unit_cycles();
   }
   PartInfo info() const override {
-    return {"direct", std::to_string(tiling_.rows) + " rows x " + std::to_string(kernels_.lanes) +
-                          " columns x " + std::to_string(tiling_.channels) +
-                          " output channels in registers, read in place"};
+    return {"direct",
+            in_words("# rows x # columns x # output channels in registers, read in place",
+                     {tiling_.rows, kernels_.lanes, tiling_.channels})};
   }
 
  private:

@@ -47,13 +47,11 @@ class StripPart final : public Part<T> {
   }
   bool packs_in_tasks() const override { return images_.parts * layout().blocks() == 1; }
   std::string packed_format() const override {
-    std::string format = Method::kName + std::to_string(phases_);
+    std::string format = Method::kName + in_words("#", {phases_});
     const TapAxis* axes[] = {&layout().depth, &layout().height, &layout().width};
-    for (const TapAxis* axis : axes)
-      for (const Tap& tap : axis->taps) format += (&tap == axis->taps.data() ? "/" : ",") +
-                                                  std::to_string(tap.kernel);
+    for (const TapAxis* axis : axes) append_taps(format, axis->taps);
     if (shape_.weight.axis[1] < shape_.weight.axis[2]) format += "/turned";
-    return format + "/" + std::to_string(chunks_.parts);
+    return format + in_words("/#", {chunks_.parts});
   }
 
   Tasks tasks(std::int64_t wanted) const override {
@@ -135,8 +133,10 @@ class StripPart final : public Part<T> {
 
   PartInfo info() const override {
     return {Method::kName,
-            method_.blocking() + ", " + std::to_string(chunks_.largest()) + " input channels at a "
-            "time, " + (method_.in_place() ? "read in place" : "copied to strips")};
+            method_.blocking() +
+                in_words(method_.in_place() ? ", # input channels at a time, read in place"
+                                            : ", # input channels at a time, copied to strips",
+                         {chunks_.largest()})};
   }
 
  private:

@@ -46,6 +46,7 @@ struct FoldLines {
   using T = typename Op::Element;
   using Source = typename Op::Source;
   using Target = typename Op::Target;
+  static constexpr bool kPlaces = !std::is_same_v<Target, T*>;
   template <Index N>
   using Item = typename Op::template Item<N>;
 
@@ -171,8 +172,12 @@ struct FoldLines {
       cover<T, 4>((targets - 1) * stride + 1, [&](auto lanes, Index i) FASTCONV_LAMBDA {
         Op::template store<decltype(lanes)::value>(row + i, join_at(lanes, i));
       });
-      cover<T, 4>(targets, [&](auto lanes, Index o) FASTCONV_LAMBDA {
-        to(lanes, o, Op::template every<decltype(lanes)::value>(row + o * stride, stride));
+      cover<T, 4, kPlaces ? 1 : kLanes<T>>(targets, [&](auto lanes, Index o) FASTCONV_LAMBDA {
+        constexpr Index N = decltype(lanes)::value;
+        if constexpr (kPlaces)
+          to(lanes, o, at<1>(row + o * stride));
+        else
+          to(lanes, o, load_each<T, N>(row + o * stride, stride));
       });
     }
   }

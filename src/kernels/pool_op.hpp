@@ -51,10 +51,6 @@ struct Values {
     return load_every<T, N, 2>(source);
   }
   template <Index N>
-  static FASTCONV_INLINE Item<N> every(Source source, Index stride) {
-    return load_each<T, N>(source, stride);
-  }
-  template <Index N>
   static FASTCONV_INLINE void pairs(Source source, Item<N>& first, Item<N>& second) {
     load_pairs<T, N>(source, first, second);
   }
@@ -159,10 +155,6 @@ struct MaxPlace {
   template <Index N>
   static FASTCONV_INLINE Item<N> even(Source source) {
     return {load_every<T, N, 2>(source.value), load_every<Mask<T>, N, 2>(source.place)};
-  }
-  template <Index N>
-  static FASTCONV_INLINE Item<N> every(Source source, Index stride) {
-    return {load_each<T, N>(source.value, stride), load_each<Mask<T>, N>(source.place, stride)};
   }
   template <Index N>
   static FASTCONV_INLINE void pairs(Source source, Item<N>& first, Item<N>& second) {
