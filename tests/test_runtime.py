@@ -147,6 +147,19 @@ def test_memory_is_used_again_and_given_back():
     assert len({array.ctypes.data for array in kept}) == 3
 
 
+def test_memory_of_sizes_that_are_gone_makes_room():
+    """Of a size that is new, too, memory is used again; memory from the system lies elsewhere."""
+    fc.release_memory()
+    x = np.zeros((20 << 20) // 4, np.float32)
+    held = [fc.functional.relu(x) for _ in range(30)]  # more than is kept
+    del held
+    x = np.zeros((36 << 20) // 4, np.float32)
+    first = fc.functional.relu(x).ctypes.data
+    kept = [fc.functional.relu(x[i:-1]).ctypes.data for i in range(3)]
+    assert kept == [first] * 3
+    fc.release_memory()
+
+
 def test_debug_switch_fills_memory_with_nan():
     """Else no test would see a stale workspace."""
     code = """
