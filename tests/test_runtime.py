@@ -217,20 +217,16 @@ def test_executable_shows_its_configuration():
 
 @pytest.mark.skipif(bool(FORCED), reason="timed in the plain run")
 def test_a_small_call_costs_microseconds():
-    """At most 4 of an 8 x 8 image, and 2.5 in a frozen layer: plans are found, not made.
-
-    Where NumPy itself is slow, at most 7 and 5 of its additions of two such images.
-    """
+    """At most 4 of an 8 x 8 image, and 2.5 in a frozen layer: plans are found, not made."""
     code = """
 import timeit, numpy as np, fastconv.functional as F, fastconv.nn as nn
 x, w = np.ones((1, 1, 8, 8), np.float32), np.ones((1, 1, 3, 3), np.float32)
 layer = nn.Conv2d(1, 1, 3).freeze()
-calls = (lambda: F.conv2d(x, w), lambda: F.max_pool2d(x, 2), lambda: layer(x), lambda: x + x)
-times = [[timeit.timeit(call, number=1000) * 1e3 for call in calls] for _ in range(50)]
-print(*map(min, zip(*times)))
+for call in (lambda: F.conv2d(x, w), lambda: F.max_pool2d(x, 2), lambda: layer(x)):
+    print(1e6 * min(timeit.repeat(call, number=2000, repeat=25)) / 2000)
 """
-    for _ in range(5):  # neighbours make a process slow, never quick
-        conv, pool, frozen, add = map(float, run(code).stdout.split())
-        if max(conv, pool) <= max(4, 7 * add) and frozen <= max(2.5, 5 * add):
+    for _ in range(3):  # neighbours make a process slow, never quick
+        conv, pool, frozen = map(float, run(code).stdout.split())
+        if max(conv, pool) <= 4 and frozen <= 2.5:
             return
-    pytest.fail(f"conv2d {conv:.1f} us, max_pool2d {pool:.1f}, frozen {frozen:.1f}, add {add:.2f}")
+    pytest.fail(f"conv2d {conv:.1f} us, max_pool2d {pool:.1f}, frozen {frozen:.1f}")
