@@ -43,35 +43,48 @@ inline Elements outputs_of(const PoolShape& shape) {
   return {shape.n, shape.c, {shape.axis[0].output, shape.axis[1].output, shape.axis[2].output}};
 }
 
+// Walks through all elements by rows of those that lie evenly in both orders: through all of them
+// at once where the orders are the same and leave no gaps.
+class Rows {
+ public:
+  struct Row {
+    std::int64_t first, second;  // offsets in the two orders
+  };
+
+  Rows(const Elements& elements, const Strides& a, const Strides& b);
+
+  Row at(std::int64_t row) const;
+
+  std::int64_t rows, length;
+  std::int64_t first_step = 1, second_step = 1;
+
+ private:
+  const Elements& elements_;
+  const Strides &a_, &b_;
+};
+
 // Calls body(offset in a, offset in b) for each element, which costs about `cost` operations.
 template <class Body>
 void for_elements(const Elements& elements, const Strides& a, const Strides& b, double cost,
                   const Body& body) {
   constexpr std::int64_t kTask = 8192;
-  const std::int64_t count = elements.count();
-  const double work = cost * static_cast<double>(count);
-  if (elements.same(a, b) && elements.dense(a)) {
-    const Split parts(count, kTask);
-    parallel_for(parts.parts, threads_for(parts.parts, work), [&](std::int64_t part, int) {
-      const std::int64_t first = parts.begin(part), end = first + parts.size(part);
-      for (std::int64_t i = first; i < end; ++i) body(i, i);
-    });
-    return;
-  }
-  const auto& size = elements.size;
-  const std::int64_t rows = count / size[2];
-  const Split parts(rows, kTask / size[2]);
+  const Rows all(elements, a, b);
+  // A task is some rows, or a part of the only one.
+  const Split parts(all.rows == 1 ? all.length : all.rows,
+                    all.rows == 1 ? kTask : kTask / all.length);
+  const double work = cost * static_cast<double>(elements.count());
   parallel_for(parts.parts, threads_for(parts.parts, work), [&](std::int64_t part, int) {
-    for (std::int64_t i = 0; i < parts.size(part); ++i) {
-      std::int64_t row = parts.begin(part) + i;
-      const std::int64_t y = row % size[1], z = (row /= size[1]) % size[0];
-      const std::int64_t c = (row /= size[0]) % elements.c, n = row / elements.c;
-      const auto at = [&](const Strides& s) {
-        return n * s.outer + c * s.channel + z * s.axis[0] + y * s.axis[1];
-      };
-      const std::int64_t first = at(a), second = at(b);
-      for (std::int64_t x = 0; x < size[2]; ++x)
-        body(first + x * a.axis[2], second + x * b.axis[2]);
+    std::int64_t row = parts.begin(part), rows = parts.size(part), x = 0, length = all.length;
+    if (all.rows == 1) x = row, length = rows, row = 0, rows = 1;
+    for (; rows > 0; --rows, ++row) {
+      const Rows::Row start = all.at(row);
+      std::int64_t first = start.first + x * all.first_step;
+      std::int64_t second = start.second + x * all.second_step;
+      for (std::int64_t i = 0; i < length; ++i) {
+        body(first, second);
+        first += all.first_step;
+        second += all.second_step;
+      }
     }
   });
 }

@@ -40,10 +40,6 @@ void run_tasks(std::int64_t tasks, int threads, const void* body, TaskCall call)
 template <class Body>
 void parallel_for(std::int64_t tasks, int threads, const Body& body) noexcept {
   if (Rehearsal::is_on()) return;
-  if (threads <= 1) {
-    for (std::int64_t task = 0; task < tasks; ++task) body(task, 0);
-    return;
-  }
   run_tasks(tasks, threads, &body, [](const void* own, std::int64_t task, int thread) {
     (*static_cast<const Body*>(own))(task, thread);
   });

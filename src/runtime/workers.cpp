@@ -211,7 +211,10 @@ Workers& current_workers() {
 }  // namespace
 
 void run_tasks(std::int64_t tasks, int threads, const void* body, TaskCall call) noexcept {
-  if (tasks == 0) return;
+  if (threads <= 1 || tasks <= 1) {
+    for (std::int64_t task = 0; task < tasks; ++task) call(body, task, 0);
+    return;
+  }
   Job job(body, call, tasks, static_cast<int>(std::min<std::int64_t>(threads, tasks)));
   current_workers().run(job);
 }
