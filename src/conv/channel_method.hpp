@@ -92,9 +92,9 @@ class ChannelMethod {
 
   // Where no pixel is at an image's side and whole vectors of channels are to be written side by
   // side, tiles write to the caller's memory.
-  bool can_finish(const Epilogue<T>& epilogue) const {
+  bool can_finish(const CorrelationArrays<T>& arrays) const {
     return inside_ && axes_.width.phases == 1 && shape_.output.channel == 1 &&
-           shape_.oc % kernels_.lanes == 0 && bounds_only(epilogue);
+           shape_.oc % kernels_.lanes == 0 && bounds_only(arrays.epilogue);
   }
   void finish(const StripSource<T>& source, const T* weight,
               const StoreChannelsArgs<T>& target) const {

@@ -94,10 +94,11 @@ class PixelMethod {
   }
 
   // Where outputs lie as the pixels do, or rows are long, tiles write to the caller's memory.
-  bool can_finish(const Epilogue<T>& epilogue) const {
+  // Unless the residual is there: the last tile overlaps the one before.
+  bool can_finish(const CorrelationArrays<T>& arrays) const {
     return (lies_flat() || by_rows_) && axes_.width.phases == 1 &&
-           axes_.width.stride * shape_.output.axis[2] == 1 &&
-           bounds_only(epilogue);
+           axes_.width.stride * shape_.output.axis[2] == 1 && bounds_only(arrays.epilogue) &&
+           arrays.residual != arrays.output;
   }
   void finish(const StripSource<T>& source, const T* weight,
               const StoreChannelsArgs<T>& target) const {

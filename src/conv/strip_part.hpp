@@ -98,7 +98,7 @@ class StripPart final : public Part<T> {
                                 : strip + i * image_strip_;
           return {pixels, block, channels, strip, next, brings_weights && t == 0};
         };
-        if (chunks_.parts == 1 && method_.can_finish(arrays.epilogue)) {
+        if (chunks_.parts == 1 && method_.can_finish(arrays)) {
           for (std::int64_t i = 0; i < images; ++i)
             method_.finish(pixels_of(i), weight, target(arrays, block, first + i, g, tile));
           continue;

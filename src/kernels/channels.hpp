@@ -199,13 +199,18 @@ FASTCONV_INLINE void store_pixels(const StoreChannelsArgs<T>& args) {
       const T* sum = args.sum + column % args.phases * args.phase_step +
                      (row * each + column / args.phases) * args.width;
       const Index at = row * args.row_stride + column * args.column_stride;
+      const T* residual = args.residual ? args.residual + at : nullptr;
+      T own[kMaxChannelVectors * kLanes<T>];  // what would be read where vectors overlap
+      if (residual == args.target + at && args.channels % kLanes<T> != 0) {
+        for (Index c = 0; c < args.channels; ++c) own[c] = residual[c];
+        residual = own;
+      }
       cover<T>(args.channels, [&](auto lanes, Index c) {
         constexpr Index N = decltype(lanes)::value;
         Part<T, N> vector = load<T, N>(sum + c);
         if (args.bias) vector += load<T, N>(args.bias + c);
         store(args.target + at + c,
-              finish<T, N>(vector, args.residual ? args.residual + at + c : nullptr,
-                           args.epilogue));
+              finish<T, N>(vector, residual ? residual + c : nullptr, args.epilogue));
       });
     }
 }
@@ -223,8 +228,8 @@ void store_planes(const StoreChannelsArgs<T>& args, const T* sum, Index first_ch
   sum += first_channel;
   at += first_channel * args.channel_stride;
   for (Index i = 0; i * P < columns; i += N) {
-    // A row's last vector overlaps the one before.
-    if (i + N > each && each >= N && i < each) i = each - N;
+    // A row's last vector overlaps the one before, unless the residual is there.
+    if (i + N > each && each >= N && i < each && args.residual != args.target) i = each - N;
     const Index pixels = each - i < N ? each - i : N;  // of each phase
     alignas(kVectorBytes) T line[P][N][N];
     for (int p = 0; p < P; ++p) {
@@ -235,20 +240,23 @@ void store_planes(const StoreChannelsArgs<T>& args, const T* sum, Index first_ch
       for (Index k = 0; k < N; ++k)
         square[k] = k < count ? load(source + k * args.width) : Vec<T>{};
       transpose_square<T>(square);
-      if (P == 1 && whole_channels && pixels == N) {
+      if (P == 1 && whole_channels) {
+        const LaneRange<T> lanes(0, pixels);
         FASTCONV_UNROLL
         for (Index c = 0; c < N; ++c) {
           const Index place = at + c * args.channel_stride + i;
           if (bias) square[c] += bias[c];
-          if (args.residual) square[c] += load(args.residual + place);
-          store(args.target + place, bounds(square[c]));
+          if (args.residual)
+            square[c] += pixels == N ? load(args.residual + place)
+                                     : load_lanes(args.residual + place, lanes);
+          store_first(args.target + place, bounds(square[c]), pixels);
         }
         continue;
       }
       FASTCONV_UNROLL
       for (Index c = 0; c < N; ++c) store(line[p][c], square[c]);
     }
-    if (P == 1 && whole_channels && pixels == N) continue;
+    if (P == 1 && whole_channels) continue;
     for (Index c = 0; c < channels; ++c) {
       Vec<T> vector[P];
       FASTCONV_UNROLL

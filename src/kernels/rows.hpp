@@ -63,8 +63,8 @@ void store_phases(const StoreArgs<T>& args) {
     const T* sum = args.sum + r * args.sum_pitch;
     const Index at = r * args.row_stride;
     for (Index i = 0; i * P < args.columns; i += N) {
-      // A row's last vector overlaps the one before.
-      if (i + N > each && each >= N && i < each) i = each - N;
+      // A row's last vector overlaps the one before, unless the residual is there.
+      if (i + N > each && each >= N && i < each && args.residual != args.target) i = each - N;
       Vec<T> vector[P];
       FASTCONV_UNROLL
       for (int p = 0; p < P; ++p) {

@@ -150,9 +150,10 @@ typedef struct fastconv_pool_desc {
  *   pooling      forward          input                  -> output, indices (max; or NULL)
  *                backward input   grad_output, indices (max) or input (Lp) -> grad_input
  *
- * Bias and residual may be NULL; the residual has the shape and strides of what is written and is
- * added before the activation. Backward input with a bias is the forward pass of a transposed
- * convolution. Prepared weights, where given, are used instead of `weight`.
+ * Bias and residual may be NULL; the residual has the shape and strides of what is written, in a
+ * forward pass it may be `output` itself, and it is added before the activation. Backward input with
+ * a bias is the forward pass of a transposed convolution. Prepared weights, where given, are used
+ * instead of `weight`.
  * Indices are flat within one channel's plane; -1 marks a window without a single element. */
 typedef struct fastconv_weights fastconv_weights;
 typedef struct fastconv_buffers {
