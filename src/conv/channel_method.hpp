@@ -16,8 +16,9 @@ class ChannelMethod {
  public:
   static constexpr const char* kName = "tiled";
 
-  static std::int64_t chunk_channels(const CorrelationShape&, const PartAxes& axes) {
-    return std::max<std::int64_t>(1, kChunkTaps * axes.width.phases /
+  static std::int64_t chunk_channels(const Kernels<T>& kernels, const PartAxes& axes) {
+    const std::int64_t taps = kernels.channels_adjacent ? kAdjacentChunkTaps : kChunkTaps;
+    return std::max<std::int64_t>(1, taps * axes.width.phases /
                                          std::max<std::int64_t>(axes.taps(), 1));
   }
 
@@ -153,8 +154,9 @@ class ChannelMethod {
 
  private:
   // One chunk of the sum: a tile's weights (800 x 32 floats) and the strip stay in the second
-  // cache.
-  static constexpr std::int64_t kChunkTaps = 800;
+  // cache. Where channels stand side by side longer runs of them pay: on a Zen 3, 1600 in place of 800
+  // take 2.5% less in the mean of 44 layers and gradients, 12% of 128 channels 3x3.
+  static constexpr std::int64_t kChunkTaps = 800, kAdjacentChunkTaps = 1600;
   static constexpr std::int64_t kImagePixels = 512;
   // Sums that are finished at once stay in the first cache until they are stored.
   static constexpr std::int64_t kFewPixels = 64;

@@ -15,7 +15,7 @@ class PixelMethod {
  public:
   static constexpr const char* kName = "direct";
 
-  static std::int64_t chunk_channels(const CorrelationShape&, const PartAxes& axes) {
+  static std::int64_t chunk_channels(const Kernels<T>&, const PartAxes& axes) {
     return std::max<std::int64_t>(1, kChunkTaps * axes.width.phases /
                                          std::max<std::int64_t>(axes.taps(), 1));
   }

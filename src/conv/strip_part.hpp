@@ -28,7 +28,7 @@ class StripPart final : public Part<T> {
   StripPart(const Kernels<T>& kernels, const CorrelationShape& shape, const PartAxes& axes)
       : shape_(shape),
         taps_(axes.taps()),
-        chunks_(shape.ic, Method::chunk_channels(shape, axes)),
+        chunks_(shape.ic, Method::chunk_channels(kernels, axes)),
         method_(kernels, shape, axes, chunks_.largest()),
         tiles_((shape.oc - 1) / method_.unit() + 1, method_.tile_units()),
         images_(shape.n, method_.images()),
