@@ -37,7 +37,7 @@ class ChannelStrip {
         axes_(axes),
         rows_(most(axes.height, layout.rows)),
         columns_(most(axes.width, layout.columns)),
-        width_((channels + lanes - 1) / lanes * lanes) {
+        width_(channels < lanes ? channels : (channels + lanes - 1) / lanes * lanes) {
     // Pixels a page apart would share a few lines of the first cache.
     if (width_ * static_cast<Index>(sizeof(T)) % 2048 == 0) width_ += lanes;
     const auto planes = static_cast<Index>(axes.depth.taps.size());

@@ -30,7 +30,7 @@ FASTCONV_INLINE void channel_sums(const ChannelTileArgs<T>& args, Vec<T> (&sum)[
   const T* next = args.next_weight;
   for (Index t = 0; t < args.taps; ++t) {
     const T* pixels = args.pixels + args.tap[t].offset;
-    const T* weight = args.weight + args.tap[t].index * args.channels * kWidth;
+    const T* weight = args.weight + args.tap[t].index * args.tap_channels * kWidth;
     // The next weights, line by line where instructions count; else step by step, which takes 13%
     // less of 2048 channels of 7 x 7 to 512 (AVX-512).
     for (const T* end = next + args.channels * args.next_step; kChannelsAdjacent && next < end;

@@ -125,13 +125,13 @@ struct ChannelTap {
 
 // sum[p * sum_step + v] (+)= sum over taps t, channels c of
 //     pixels[t.offset + c * channel_step + p * pixel_step]
-//     * weight[(t.index * channels + c) * width + v]
+//     * weight[(t.index * tap_channels + c) * width + v]
 // for v up to NV vectors, the width.
 template <class T>
 struct ChannelTileArgs {
   const T* pixels;
   const ChannelTap* tap;
-  Index taps, channels, channel_step, pixel_step;
+  Index taps, channels, tap_channels, channel_step, pixel_step;
   const T* weight;
   T* sum;
   Index sum_step;

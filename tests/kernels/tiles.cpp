@@ -63,9 +63,10 @@ void test_channel_tile(const Kernels<T>& kernels, int m, int v, int mode) {
     tap.push_back({draw(0, 30), draw(0, 5)});
     furthest = std::max(furthest, tap.back().offset), most = std::max(most, tap.back().index);
   }
+  const Index tap_channels = draw(1, channels);  // fewer where a run goes on with the next tap's
   const Array<T> pixels =
       integers<T>(furthest + (channels - 1) * channel_step + (m - 1) * pixel_step + 1);
-  const Array<T> weight = integers<T>((most + 1) * channels * width);
+  const Array<T> weight = integers<T>((most * tap_channels + channels) * width);
   const Array<T> bias = integers<T>(width), other = integers<T>((m - 1) * step + width);
   if (draw(0, 5) == 0) pixels[furthest] = static_cast<T>(kNan);
   Target<T> sum((m - 1) * step + width);
@@ -77,7 +78,7 @@ void test_channel_tile(const Kernels<T>& kernels, int m, int v, int mode) {
       for (const ChannelTap& t : tap)
         for (Index c = 0; c < channels; ++c)
           value += static_cast<double>(pixels[t.offset + c * channel_step + p * pixel_step]) *
-                   static_cast<double>(weight[(t.index * channels + c) * width + i]);
+                   static_cast<double>(weight[(t.index * tap_channels + c) * width + i]);
       if (finish) {
         if (biased) value += static_cast<double>(bias[i]);
         if (residual) value += static_cast<double>(other[at]);
@@ -85,9 +86,9 @@ void test_channel_tile(const Kernels<T>& kernels, int m, int v, int mode) {
       }
       sum.expect(at, value);
     }
-  kernels.channel_tile[m][v]({pixels.data(), tap.data(), taps, channels, channel_step, pixel_step,
-                              weight.data(), sum.data(), step, accumulate, finish,
-                              static_cast<T>(floor), static_cast<T>(ceiling),
+  kernels.channel_tile[m][v]({pixels.data(), tap.data(), taps, channels, tap_channels,
+                              channel_step, pixel_step, weight.data(), sum.data(), step,
+                              accumulate, finish, static_cast<T>(floor), static_cast<T>(ceiling),
                               biased ? bias.data() : nullptr, residual ? other.data() : nullptr,
                               weight.data(), draw(0, 40)});
   sum.check();
