@@ -177,16 +177,16 @@ def test_frozen_integers_do_not_hide_an_error():
 
 @pytest.mark.parametrize("count", [2, 8])
 def test_buffers_are_few(count):
-    """Two of a chain, three around which something is added, however long."""
+    """Two of a chain, however long, and where something is added around it: in its own memory."""
     chain = nn.Sequential(*(unit(4, 4, 3, nn.ReLU()) for _ in range(count))).freeze()
     around = nn.Sequential(*(
         nn.Residual(nn.Sequential(unit(4, 4), unit(4, 4)), activation="relu") for _ in range(count)
     )).freeze()  # fmt: skip
     x = whole(2, 4, 8, 8)
-    for net, most in ((chain, 2), (around, 3)):
+    for net in (chain, around):
         net(x)
         (plan,) = net._packed.plans.values()
-        assert len(plan.buffers) <= most
+        assert len(plan.buffers) <= 2
         assert all(size == x.nbytes for size in plan.buffers)
 
 

@@ -10,6 +10,8 @@ from ulps import ULPS
 
 import fastconv as fc
 import fastconv.functional as F
+from fastconv import _core
+from fastconv.functional._convolution import as_activation, as_algorithm
 
 ACTIVATIONS = ["relu", "relu6", "leaky_relu", ("leaky_relu", 0.25), ("leaky_relu", -0.5),
                "sigmoid", "tanh", "silu", "hard_swish"]  # fmt: skip
@@ -82,6 +84,36 @@ def test_other_dimensions(isa, dims):
     x, w = np.ones((1, 2, *(5,) * dims)), -np.ones((3, 2, *(2,) * dims))
     y = getattr(fc, f"conv{dims}d")(x, w, activation="leaky_relu")
     assert np.array_equal(y, np.full((1, 3, *(4,) * dims), -0.01 * 2 * 2**dims))
+
+
+SUMS_IN_PLACE = [((2, 3, 9, 17), (5, 3, 3, 3), 1, 1), ((1, 32, 7, 7), (48, 32, 1, 1), 1, 0),
+                 ((2, 6, 8, 13), (6, 1, 3, 3), 6, 1), ((1, 16, 14, 30), (64, 16, 3, 3), 1, 1),
+                 ((1, 512, 5, 9), (20, 512, 3, 3), 1, 1), ((3, 4, 40, 41), (24, 4, 1, 1), 1, 0)]  # fmt: skip
+
+
+@pytest.mark.parametrize("algorithm", ["auto", "direct", "im2col", "tiled"])
+@pytest.mark.parametrize("layer", SUMS_IN_PLACE)
+@pytest.mark.parametrize("last", [False, True], ids=["planes", "channels-last"])
+def test_a_residual_may_be_the_output(isa, dtype, algorithm, layer, last):
+    """Each element is read before it is written, and once: of a bound frozen convolution."""
+    *case, padding = layer
+    x, w, b, _, _ = arrays(*case, dtype)
+    how = {"padding": padding, "groups": case[2], "activation": "relu"}
+    y = fc.conv2d(x, w, b, **how)
+    r = np.random.default_rng(4).integers(-4, 5, y.shape).astype(dtype)
+    wanted = fc.conv2d(x, w, b, residual=r, algorithm=algorithm, **how)
+    frozen = _core.FrozenConv(
+        "conv", _core.Weights("conv", w, case[2]), b, (1, 1), (padding, padding), (1, 1),
+        *as_activation("conv", "relu"), algorithm=as_algorithm("conv", algorithm),
+    )  # fmt: skip
+    if last:
+        x, r = (np.moveaxis(np.ascontiguousarray(np.moveaxis(a, 1, -1)), -1, 1) for a in (x, r))
+    frozen.bind(x, r, r)()
+    np.testing.assert_array_equal(r, wanted)
+    memory = np.zeros(r.size + 1, dtype)
+    one, other = (np.ndarray(r.shape, dtype, memory[i:], 0, r.strides) for i in (0, 1))
+    with pytest.raises(ValueError, match="out overlaps an input"):
+        frozen.bind(x, one, other)
 
 
 @pytest.mark.parametrize("residual", [False, True])

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "conv/channel_strip.hpp"
+#include "conv/channel_taps.hpp"
 #include "conv/channel_weights.hpp"
 #include "conv/strip_part.hpp"
 #include "plan/machine.hpp"
@@ -33,11 +34,8 @@ class ChannelMethod {
         strip_(shape, axes, layout_, channels, kernels.lanes),
         in_place_(reads_in_place()),
         step_(in_place_ ? steps_in_place(shape, axes) : strip_.steps()),
-        weights_(kernels, shape, axes) {
-    for (std::int64_t p = 0; p <= axes.width.phases; ++p)
-      first_width_.push_back(axes.width.first_tap(p));
-    for (std::int64_t p = 0; p < axes.width.phases; ++p) width_step_.push_back(width_step(p));
-  }
+        taps_(axes, step_, !in_place_, kernels.channels_adjacent),
+        weights_(kernels, shape, axes) {}
 
   const StripLayout& layout() const { return layout_; }
   std::int64_t unit() const { return kernels_.lanes; }
@@ -70,50 +68,65 @@ class ChannelMethod {
   }
   std::int64_t phase_taps(std::int64_t phase) const {
     return static_cast<std::int64_t>(axes_.depth.taps.size() * axes_.height.taps.size()) *
-           widths(phase);
+           taps_.widths(phase);
   }
 
   void accumulate(const StripSource<T>& source, const T* weight, std::int64_t units,
                   std::int64_t phase, bool add, T* sum) const {
     ChannelTileArgs<T> args = tile_args(source, weight);
-    args.sum_step = units * kernels_.lanes;
-    const Range inner = met_by_all(phase);
-    const T* const pixels = pixels_of(source);
+    args.sum_step = args.before_step = units * kernels_.lanes;
+    const Range inner = taps_.met_by_all(phase);
     for_each_tile(source, units, phase, [&](const Tile& tile, Index each) {
       ask_for_next(source, units, tile, args);
-      args.pixels = pixels + tile.row * step_.row + tile.column * step_.column;
+      args.pixels = pixels_of(source, tile);
       args.sum = sum + tile.pixel * args.sum_step;
-      args.accumulate = add;
-      const std::int64_t column = source.block.column + tile.column;
-      if (inside_ || (column >= inner.begin && column + tile.pixels <= inner.end))
-        add_widths(args, taps_of(source), each, phase, {0, widths(phase)}, tile.pixels, units);
+      args.before = add ? args.sum : nullptr;
+      if (is_in(inner, source, tile))
+        add_widths(args, taps_of(source), each, phase, {0, taps_.widths(phase)}, tile.pixels, units);
       else
-        add_columns(args, taps_of(source), each, phase, column, tile.pixels, units);
+        add_columns(args, taps_of(source), each, phase, source, tile, units);
     });
   }
 
-  // Where no pixel is at an image's side and whole vectors of channels are to be written side by
-  // side, tiles write to the caller's memory.
-  bool can_finish(const CorrelationArrays<T>& arrays) const {
-    return inside_ && axes_.width.phases == 1 && shape_.output.channel == 1 &&
+  // Where whole vectors of channels are to be written side by side, the last chunk's tiles write to
+  // the caller's memory, but for those at an image's sides.
+  bool can_finish(const CorrelationArrays<T>& arrays, std::int64_t) const {
+    return axes_.width.phases == 1 && shape_.output.channel == 1 &&
            shape_.oc % kernels_.lanes == 0 && bounds_only(arrays.epilogue);
   }
-  void finish(const StripSource<T>& source, const T* weight,
+  void finish(const StripSource<T>& source, const T* weight, bool add, T* sum,
               const StoreChannelsArgs<T>& target) const {
     ChannelTileArgs<T> args = tile_args(source, weight);
-    args.sum_step = target.column_stride;
-    args.finish = true;
     args.floor = floor_of(target.epilogue);
     args.ceiling = ceiling_of(target.epilogue);
     args.bias = target.bias;
+    args.before_step = target.width;
     const std::int64_t units = target.width / kernels_.lanes;
+    const Range inner = taps_.met_by_all(0);
     for_each_tile(source, units, 0, [&](const Tile& tile, Index each) {
-      const Index at = tile.row * target.row_stride + tile.column * target.column_stride;
-      args.pixels = pixels_of(source) + tile.row * step_.row + tile.column * step_.column;
-      args.sum = target.target + at;
-      args.residual = target.residual ? target.residual + at : nullptr;
       ask_for_next(source, units, tile, args);
-      add_widths(args, taps_of(source), each, 0, {0, widths(0)}, tile.pixels, units);
+      args.pixels = pixels_of(source, tile);
+      T* const own = sum + tile.pixel * target.width;
+      args.before = add ? own : nullptr;
+      args.finish = is_in(inner, source, tile);
+      const Index at = tile.row * target.row_stride + tile.column * target.column_stride;
+      const T* const residual = target.residual ? target.residual + at : nullptr;
+      if (args.finish) {
+        args.sum = target.target + at;
+        args.sum_step = target.column_stride;
+        args.residual = residual;
+        return add_widths(args, taps_of(source), each, 0, {0, taps_.widths(0)}, tile.pixels, units);
+      }
+      args.sum = own;
+      args.sum_step = target.width;
+      add_columns(args, taps_of(source), each, 0, source, tile, units);
+      StoreChannelsArgs<T> place = target;
+      place.sum = own;
+      place.rows = 1;
+      place.columns = tile.pixels;
+      place.target += at;
+      place.residual = residual;
+      kernels_.store_channels(place);
     });
   }
 
@@ -205,7 +218,7 @@ class ChannelMethod {
     const std::int64_t columns = flat ? block.rows * block.columns : block.columns;
     const Split tiles(columns, tile_pixels(units));
     for (std::int64_t row = 0; row < rows; ++row) {
-      const Index each = find_taps(block.depth, block.row + row, phase, taps_of(source));
+      const Index each = taps_.find(block.depth, block.row + row, phase, taps_of(source));
       for (std::int64_t tile = 0; tile < tiles.parts; ++tile)
         body({row, tiles.begin(tile), row * columns + tiles.begin(tile), tiles.size(tile)}, each);
     }
@@ -223,8 +236,15 @@ class ChannelMethod {
   Index taps_size() const {
     return axes_.taps() * static_cast<Index>(sizeof(ChannelTap) / sizeof(T));
   }
-  const T* pixels_of(const StripSource<T>& source) const {
-    return in_place_ ? source.pixels : source.pixels + taps_size() + strip_.origin(source.block);
+  const T* pixels_of(const StripSource<T>& source, const Tile& tile) const {
+    const T* first =
+        in_place_ ? source.pixels : source.pixels + taps_size() + strip_.origin(source.block);
+    return first + tile.row * step_.row + tile.column * step_.column;
+  }
+  // Whether all pixels of a tile meet the image through every width.
+  bool is_in(const Range& inner, const StripSource<T>& source, const Tile& tile) const {
+    const std::int64_t column = source.block.column + tile.column;
+    return inside_ || (column >= inner.begin && column + tile.pixels <= inner.end);
   }
   bool reads_in_place() const {
     return !kernels_.channels_adjacent || shape_.input.channel == 1 || shape_.ic == 1 ||
@@ -266,57 +286,12 @@ class ChannelMethod {
     args.next_step = share;
   }
 
-  // Writes the taps of an output row that meet the image, width by width, and returns how many
-  // there are of each width.
-  Index find_taps(std::int64_t od, std::int64_t oh, std::int64_t phase, ChannelTap* target) const {
-    const Index(&step)[3] = step_.axis;
-    Index count = 0;
-    for (Index i = 0; i < widths(phase); ++i) {
-      const Tap& w = width_tap(phase, i);
-      Index index = i, slot = -1;
-      count = 0;
-      for (const Tap& d : axes_.depth.taps) {
-        ++slot;
-        for (const Tap& h : axes_.height.taps) {
-          if (meets(axes_.depth, od, d) && meets(axes_.height, oh, h)) {
-            *target++ = {(in_place_ ? d.offset : slot) * step[0] + h.offset * step[1] +
-                             w.offset * step[2],
-                         index};
-            ++count;
-          }
-          index += widths(phase);
-        }
-      }
-    }
-    return count;
-  }
-
-  // The taps of the width that a phase has.
-  Index widths(std::int64_t phase) const {
-    const auto p = static_cast<std::size_t>(phase);
-    return first_width_[p + 1] - first_width_[p];
-  }
-  const Tap& width_tap(std::int64_t phase, Index w) const {
-    const Index first = first_width_[static_cast<std::size_t>(phase)];
-    return axes_.width.taps[static_cast<std::size_t>(first + w)];
-  }
-
   // Of a step of the sum: its part of what a run of channels takes to begin, too.
   double step_cycles(std::int64_t units, std::int64_t pixels) const {
     constexpr double kRunCycles = 20, kSides = 4;  // an image's sides break runs
-    const bool runs = width_step_[0] == chunk_;
-    const double run = runs ? std::max(1.0, static_cast<double>(widths(0)) / kSides) : 1;
+    const bool runs = taps_.width_step(0) == chunk_;
+    const double run = runs ? std::max(1.0, static_cast<double>(taps_.widths(0)) / kSides) : 1;
     return tile_cycles(units, pixels, 1) + kRunCycles / (run * static_cast<double>(chunk_));
-  }
-
-  // The outputs that meet the image through every tap of a phase.
-  Range met_by_all(std::int64_t phase) const {
-    Range all{0, axes_.width.output};
-    for (Index w = 0; w < widths(phase); ++w) {
-      const Range met = met_by(axes_.width, width_tap(phase, w), 0, axes_.width.output);
-      all = {std::max(all.begin, met.begin), std::min(all.end, met.end)};
-    }
-    return all;
   }
 
   // Of a step of the sum for a row of outputs: near the image's sides, not all pixels of a tile
@@ -348,49 +323,39 @@ class ChannelMethod {
   // of 21 in place of 49 of 3.
   void add_widths(ChannelTileArgs<T>& args, const ChannelTap* taps, Index each, std::int64_t phase,
                   Range range, std::int64_t pixels, std::int64_t units) const {
-    const bool run = width_step_[static_cast<std::size_t>(phase)] == args.tap_channels;
+    const bool run = taps_.width_step(phase) == args.tap_channels;
     args.tap = taps + range.begin * each;
     args.taps = run && range.size() > 0 ? each : range.size() * each;
     args.channels = run ? range.size() * args.tap_channels : args.tap_channels;
     kernels_.channel_tile[pixels][units](args);
   }
 
-  // From a width's pixel to the next one's; 0 where they do not follow evenly, or no run is wanted.
-  Index width_step(std::int64_t phase) const {
-    Index step = 0;
-    for (Index w = 1; w < widths(phase); ++w) {
-      const Index next =
-          (width_tap(phase, w).offset - width_tap(phase, w - 1).offset) * step_.axis[2];
-      if (w > 1 && next != step) return 0;
-      step = next;
-    }
-    return kernels_.channels_adjacent ? step : 0;
-  }
-
   // Near the image's sides: first the widths that all pixels meet, then the others for those that
   // do.
   void add_columns(ChannelTileArgs<T> args, const ChannelTap* taps, Index each, std::int64_t phase,
-                   std::int64_t column, std::int64_t pixels, std::int64_t units) const {
+                   const StripSource<T>& source, const Tile& tile, std::int64_t units) const {
+    const std::int64_t column = source.block.column + tile.column, pixels = tile.pixels;
     const auto range = [&](Index w) {
-      return met_by(axes_.width, width_tap(phase, w), column, column + pixels);
+      return met_by(axes_.width, taps_.width(phase, w), column, column + pixels);
     };
     const auto all = [&](Index w) {
       const Range met = range(w);
       return met.end - met.begin == pixels;
     };
-    Index first = 0, last = widths(phase);
+    Index first = 0, last = taps_.widths(phase);
     while (first < last && !all(first)) ++first;
     while (last > first && !all(last - 1)) --last;
     add_widths(args, taps, each, phase, {first, last}, pixels, units);
     const T* const first_pixel = args.pixels;
     T* const first_sum = args.sum;
-    args.accumulate = true;
-    for (Index w = 0; w < widths(phase); ++w) {
+    args.before_step = args.sum_step;
+    for (Index w = 0; w < taps_.widths(phase); ++w) {
       if (w >= first && w < last) continue;
       const Range met = range(w);
       if (met.begin >= met.end || each == 0) continue;
       args.pixels = first_pixel + (met.begin - column) * step_.column;
       args.sum = first_sum + (met.begin - column) * units * kernels_.lanes;
+      args.before = args.sum;
       add_widths(args, taps, each, phase, {w, w + 1}, met.end - met.begin, units);
     }
   }
@@ -404,9 +369,8 @@ class ChannelMethod {
   ChannelStrip<T> strip_;
   bool in_place_;
   PixelSteps step_;
+  ChannelTaps taps_;
   ChannelWeights<T> weights_;
-  std::vector<Index> first_width_;  // of each phase, and behind the last one's
-  std::vector<Index> width_step_;   // of each phase
 };
 
 }  // namespace fastconv

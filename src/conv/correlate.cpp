@@ -1,6 +1,8 @@
 #include "conv/correlate.hpp"
 
-#include "runtime/memory.hpp"
+#include <algorithm>
+
+#include "plan/elements.hpp"
 #include "runtime/threads.hpp"
 
 namespace fastconv {
@@ -166,9 +168,35 @@ void Correlation<T>::fill(const CorrelationArrays<T>& arrays) const {
   });
 }
 
+// In place of a residual that is written over before all of it was read.
 template <class T>
-void Correlation<T>::run(const CorrelationArrays<T>& arrays,
+Buffer<T> Correlation<T>::residual_apart(CorrelationArrays<T>& arrays) const {
+  const auto [depth, height, width] = shape_.outputs;
+  const Elements outputs{shape_.n, shape_.g * shape_.oc, {depth, height, width}};
+  std::int64_t least = 0, most = 0;
+  const auto reach = [&](std::int64_t size, std::int64_t step) {
+    (step < 0 ? least : most) += (size - 1) * step;
+  };
+  reach(outputs.n, shape_.output.outer);
+  reach(outputs.c, shape_.output.channel);
+  for (int i = 0; i < 3; ++i) reach(outputs.size[i], shape_.output.axis[i]);
+  Buffer<T> copy(static_cast<std::size_t>(most - least + 1));
+  T* const target = copy.data() - least;
+  const T* const source = arrays.residual;
+  for_elements(outputs, shape_.output, shape_.output, kElementCost,
+               [&](auto i, auto) { target[i] = source[i]; });
+  arrays.residual = target;
+  return copy;
+}
+
+template <class T>
+void Correlation<T>::run(const CorrelationArrays<T>& given,
                          const std::vector<const T*>& packed) const {
+  CorrelationArrays<T> arrays = given;
+  const bool once = std::all_of(parts_.begin(), parts_.end(),
+                                [](const PartPtr<T>& part) { return part->writes_once(); });
+  const bool in_place = arrays.residual && arrays.residual == arrays.output;
+  const Buffer<T> apart = in_place && !once ? residual_apart(arrays) : Buffer<T>(0);
   if (!covered_) fill(arrays);
   const int threads = this->threads();
   const std::vector<Tasks> all = tasks(threads);

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "conv/part.hpp"
+#include "runtime/memory.hpp"
 
 namespace fastconv {
 
@@ -49,6 +50,7 @@ class Correlation {
   // packed: of each part, or null where its tasks pack.
   void run(const CorrelationArrays<T>& arrays, const std::vector<const T*>& packed) const;
   void fill(const CorrelationArrays<T>& arrays) const;
+  Buffer<T> residual_apart(CorrelationArrays<T>& arrays) const;
 
   const Kernels<T>& kernels_;
   CorrelationShape shape_;

@@ -142,6 +142,9 @@ class Part {
   virtual void run(std::int64_t task, const Tasks& tasks, const CorrelationArrays<T>& arrays,
                    const T* packed, T* workspace) const = 0;  // packed: or null, as above
 
+  // Whether each output is written once, so that a residual may be read where it is written.
+  virtual bool writes_once() const { return true; }
+
   // Estimated cycles for one image.
   virtual double cost() const = 0;
   virtual PartInfo info() const = 0;

@@ -95,12 +95,12 @@ class PixelMethod {
 
   // Where outputs lie as the pixels do, or rows are long, tiles write to the caller's memory.
   // Unless the residual is there: the last tile overlaps the one before.
-  bool can_finish(const CorrelationArrays<T>& arrays) const {
-    return (lies_flat() || by_rows_) && axes_.width.phases == 1 &&
+  bool can_finish(const CorrelationArrays<T>& arrays, std::int64_t chunks) const {
+    return chunks == 1 && (lies_flat() || by_rows_) && axes_.width.phases == 1 &&
            axes_.width.stride * shape_.output.axis[2] == 1 && bounds_only(arrays.epilogue) &&
            arrays.residual != arrays.output;
   }
-  void finish(const StripSource<T>& source, const T* weight,
+  void finish(const StripSource<T>& source, const T* weight, bool, T*,
               const StoreChannelsArgs<T>& target) const {
     TileArgs<T> args = tile_args(source, weight, 0);
     args.sum_stride = target.channel_stride;

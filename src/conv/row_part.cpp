@@ -216,6 +216,10 @@ class RowPart final : public Part<T> {
     }
   }
 
+  bool writes_once() const override {
+    return axes_.height.output % (apart_ * tiling_.rows) == 0;
+  }
+
   double cost() const override {
     return static_cast<double>(shape_.g * oc_blocks_ * axes_.depth.output * row_tiles_) *
            unit_cycles();

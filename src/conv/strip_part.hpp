@@ -98,12 +98,13 @@ class StripPart final : public Part<T> {
                                 : strip + i * image_strip_;
           return {pixels, block, channels, strip, next, brings_weights && t == 0};
         };
-        if (chunks_.parts == 1 && method_.can_finish(arrays)) {
+        T* const own = sum + (chunks_.parts > 1 ? t : 0) * images * image_sum();
+        if (chunk + 1 == chunks_.parts && method_.can_finish(arrays, chunks_.parts)) {
           for (std::int64_t i = 0; i < images; ++i)
-            method_.finish(pixels_of(i), weight, target(arrays, block, first + i, g, tile));
+            method_.finish(pixels_of(i), weight, chunk > 0, own + i * image_sum(),
+                           target(arrays, block, first + i, g, tile));
           continue;
         }
-        T* const own = sum + (chunks_.parts > 1 ? t : 0) * images * image_sum();
         for (std::int64_t phase = 0; phase < phases_; ++phase) {
           for (std::int64_t i = 0; i < images; ++i)
             method_.accumulate(pixels_of(i), weight, units, phase, chunk > 0,

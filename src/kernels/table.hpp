@@ -123,7 +123,7 @@ struct ChannelTap {
   Index offset, index;
 };
 
-// sum[p * sum_step + v] (+)= sum over taps t, channels c of
+// sum[p * sum_step + v] = before[p * before_step + v] + sum over taps t, channels c of
 //     pixels[t.offset + c * channel_step + p * pixel_step]
 //     * weight[(t.index * tap_channels + c) * width + v]
 // for v up to NV vectors, the width.
@@ -135,7 +135,8 @@ struct ChannelTileArgs {
   const T* weight;
   T* sum;
   Index sum_step;
-  bool accumulate;
+  const T* before;  // or null
+  Index before_step;
   // As in TileArgs, with a bias for each v.
   bool finish;
   T floor, ceiling;

@@ -4,7 +4,7 @@
 // x^(p-1) * sum over windows of k / divisor * z^(1/p-1) * grad_output, and 0 where z is.
 #include <cmath>
 
-#include "pool/elements.hpp"
+#include "plan/elements.hpp"
 #include "pool/pool.hpp"
 #include "runtime/memory.hpp"
 

@@ -2,7 +2,7 @@
 #include <atomic>
 #include <type_traits>
 
-#include "pool/elements.hpp"
+#include "plan/elements.hpp"
 #include "pool/pool.hpp"
 
 namespace fastconv {

@@ -52,11 +52,13 @@ void test_channel_tile(const Kernels<T>& kernels, int m, int v, int mode) {
   const Index taps = draw(1, 4), channels = draw(1, 11), pixel_step = coin() ? 1 : draw(2, 9);
   const Index channel_step = kernels.channels_adjacent ? 1 : draw(1, 40);
   const bool accumulate = mode & 1, finish = mode & 2, biased = coin(), residual = coin();
+  const bool apart = coin();  // what it begins with, from the sums
+  const Index before_step = apart ? width + draw(0, 3) : step;
   const double floor = coin() ? 0 : -kInfinity, ceiling = coin() ? 6 : kInfinity;
   begin_case("channel_tile",
              {{"MR", m}, {"NV", v}, {"taps", taps}, {"channels", channels},
-              {"pixel_step", pixel_step}, {"accumulate", accumulate}, {"finish", finish},
-              {"bias", biased}, {"residual", residual}});
+              {"pixel_step", pixel_step}, {"accumulate", accumulate}, {"apart", apart},
+              {"finish", finish}, {"bias", biased}, {"residual", residual}});
   std::vector<ChannelTap> tap;
   Index furthest = 0, most = 0;
   for (Index t = 0; t < taps; ++t) {
@@ -69,12 +71,14 @@ void test_channel_tile(const Kernels<T>& kernels, int m, int v, int mode) {
   const Array<T> weight = integers<T>((most * tap_channels + channels) * width);
   const Array<T> bias = integers<T>(width), other = integers<T>((m - 1) * step + width);
   if (draw(0, 5) == 0) pixels[furthest] = static_cast<T>(kNan);
+  const Array<T> before = integers<T>((m - 1) * before_step + width);
   Target<T> sum((m - 1) * step + width);
   for (Index p = 0; p < m; ++p)
     for (Index i = 0; i < width; ++i) {
       const Index at = p * step + i;
       double value = 0;
-      if (accumulate) sum.set(at, value = static_cast<double>(draw(-9, 9)));
+      if (accumulate) value = static_cast<double>(before[p * before_step + i]);
+      if (accumulate && !apart) sum.set(at, value);
       for (const ChannelTap& t : tap)
         for (Index c = 0; c < channels; ++c)
           value += static_cast<double>(pixels[t.offset + c * channel_step + p * pixel_step]) *
@@ -88,7 +92,8 @@ void test_channel_tile(const Kernels<T>& kernels, int m, int v, int mode) {
     }
   kernels.channel_tile[m][v]({pixels.data(), tap.data(), taps, channels, tap_channels,
                               channel_step, pixel_step, weight.data(), sum.data(), step,
-                              accumulate, finish, static_cast<T>(floor), static_cast<T>(ceiling),
+                              accumulate ? apart ? before.data() : sum.data() : nullptr,
+                              before_step, finish, static_cast<T>(floor), static_cast<T>(ceiling),
                               biased ? bias.data() : nullptr, residual ? other.data() : nullptr,
                               weight.data(), draw(0, 40)});
   sum.check();

@@ -1,4 +1,4 @@
-#include "pool/elements.hpp"
+#include "plan/elements.hpp"
 
 namespace fastconv {
 
