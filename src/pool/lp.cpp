@@ -13,13 +13,23 @@ namespace {
 
 constexpr double kPowerCost = 40, kProductCost = 4;
 
-// Calls use(function, cost), which raises to the power `p`; those that are cheaper by themselves.
-template <class T, class Use>
+// x^(kHalves / 2), of those that are cheaper than a power.
+template <int kHalves, class T>
+T half_power(T x) {
+  if constexpr (kHalves == 4) return x * x;
+  if constexpr (kHalves == 1) return std::sqrt(x);
+  if constexpr (kHalves == -1) return T{1} / std::sqrt(x);
+  return x;
+}
+
+// Calls use(function, cost), which raises to the power `p`: one of the halves, or any. Each is a loop
+// of its own wherever it is used.
+template <class T, int... kHalves, class Use>
 void with_power(double p, const Use& use) {
-  if (p == 1) return use([](T x) { return x; }, kProductCost);
-  if (p == 2) return use([](T x) { return x * x; }, kProductCost);
-  if (p == 0.5) return use([](T x) { return std::sqrt(x); }, kProductCost);
-  if (p == -0.5) return use([](T x) { return T{1} / std::sqrt(x); }, kProductCost);
+  const bool cheap =
+      ((2 * p == kHalves &&
+        (use([](T x) { return half_power<kHalves>(x); }, kProductCost), true)) || ...);
+  if (cheap) return;
   const T power = static_cast<T>(p);
   use([power](T x) { return std::pow(x, power); }, kPowerCost);
 }
@@ -39,7 +49,7 @@ struct Powers {
                    [&](auto from, auto i) { to[i] = std::abs(input[from]); });
       return;
     }
-    with_power<T>(shape.norm, [&](const auto& power, double cost) {
+    with_power<T, 2, 4>(shape.norm, [&](const auto& power, double cost) {
       for_elements(all, given.input, shape.input, cost,
                    [&](auto from, auto i) { to[i] = power(input[from]); });
     });
@@ -85,7 +95,7 @@ void lp_pool_forward(const Kernels<T>& kernels, const PoolShape& shape, const T*
   }
   avg_pool_forward(kernels, powers.shape, powers.values.data(), output);
   const T taps = static_cast<T>(shape.taps());
-  with_power<T>(1 / shape.norm, [&](const auto& root, double cost) {
+  with_power<T, 2, 1>(1 / shape.norm, [&](const auto& root, double cost) {
     for_elements(outputs, shape.output, shape.output, cost,
                  [&](auto i, auto) { output[i] = root(output[i] * taps); });
   });
@@ -107,14 +117,14 @@ void lp_pool_backward(const Kernels<T>& kernels, const PoolShape& shape, const T
   PoolShape back = shape;
   back.output = outputs.packed(channels_last(shape));
   const T taps = static_cast<T>(shape.taps());
-  with_power<T>(1 / shape.norm - 1, [&](const auto& power, double cost) {
+  with_power<T, -1>(1 / shape.norm - 1, [&](const auto& power, double cost) {
     for_elements(outputs, shape.output, back.output, cost, [&](auto from, auto i) {
       const T z = sum[i] * taps;
       sum[i] = z == 0 ? T{0} : grad_output[from] * power(z) * taps;
     });
   });
   avg_pool_backward(kernels, back, sum, grad_input);
-  with_power<T>(shape.norm - 1, [&](const auto& power, double cost) {
+  with_power<T, 2, 4>(shape.norm - 1, [&](const auto& power, double cost) {
     for_elements(inputs_of(shape), shape.input, shape.input, cost, [&](auto i, auto) {
       const T gradient = grad_input[i];
       grad_input[i] = gradient == 0 ? T{0} : gradient * power(input[i]);
