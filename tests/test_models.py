@@ -48,7 +48,7 @@ NETWORKS = {
     ),
     "resnet18": (M.resnet18, {"num_classes": 4}, (4, 3, 48, 48), 0.01),
     "resnet34": (M.resnet34, {"num_classes": 4}, (4, 3, 48, 48), 0.01),
-    "resnet50": (M.resnet50, {"num_classes": 4}, (4, 3, 48, 48), 0.0003),
+    "resnet50": (M.resnet50, {"num_classes": 4}, (4, 3, 48, 48), 3e-6),
     "mobilenet_v2": (M.mobilenet_v2, {"num_classes": 4, "dropout": 0}, (4, 3, 48, 48), 1e-5),
     "squeezenet1_1": (M.squeezenet1_1, {"num_classes": 4, "dropout": 0}, (4, 3, 48, 48), 0.005),
 }  # fmt: skip
