@@ -217,16 +217,24 @@ def test_executable_shows_its_configuration():
 
 @pytest.mark.skipif(bool(FORCED), reason="timed in the plain run")
 def test_a_small_call_costs_microseconds():
-    """At most 4 of an 8 x 8 image, and 2.5 in a frozen layer: plans are found, not made."""
+    """At most 4 of an 8 x 8 image, and 2.5 in a frozen layer: plans are found, not made.
+
+    Neighbours make a process slow, never quick, and for seconds: it is tried on each core in turn.
+    """
     code = """
-import timeit, numpy as np, fastconv.functional as F, fastconv.nn as nn
+import os, timeit, numpy as np, fastconv.functional as F, fastconv.nn as nn
+if hasattr(os, "sched_setaffinity"):
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, cores[{attempt} % len(cores) :][:1])
 x, w = np.ones((1, 1, 8, 8), np.float32), np.ones((1, 1, 3, 3), np.float32)
 layer = nn.Conv2d(1, 1, 3).freeze()
 for call in (lambda: F.conv2d(x, w), lambda: F.max_pool2d(x, 2), lambda: layer(x)):
     print(1e6 * min(timeit.repeat(call, number=2000, repeat=25)) / 2000)
 """
-    for _ in range(3):  # neighbours make a process slow, never quick
-        conv, pool, frozen = map(float, run(code).stdout.split())
+    for attempt in range(20):
+        timed = run(code.format(attempt=attempt)).stdout
+        conv, pool, frozen = map(float, timed.split())
         if max(conv, pool) <= 4 and frozen <= 2.5:
             return
+        time.sleep(2)
     pytest.fail(f"conv2d {conv:.1f} us, max_pool2d {pool:.1f}, frozen {frozen:.1f}")
