@@ -87,6 +87,10 @@ NETS = {
         lambda: nn.Residual(unit(4, 6, 3, stride=2), unit(4, 6, 1, stride=2), nn.ReLU()),
         ["Conv2d BatchNorm2d", "Conv2d BatchNorm2d Residual ReLU"],
     ),
+    "convolved shortcut, and on": (
+        lambda: nn.Sequential(nn.Residual(unit(4, 6, 3), unit(4, 6, 1), nn.ReLU()), conv(6, 3, 1)),
+        ["Conv2d BatchNorm2d", "Conv2d BatchNorm2d Residual ReLU", "Conv2d"],
+    ),
     "activation inside the branch": (
         lambda: nn.Residual(unit(4, 4, 3, nn.ReLU()), activation="relu6"),
         ["Conv2d BatchNorm2d ReLU", "Residual ReLU6"],

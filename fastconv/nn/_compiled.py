@@ -206,8 +206,9 @@ class Plan:
             for name in ("shape", "strides", "dtype", "parent")
         )
         ends = residual.last == moment and residual.buffer >= 0 and self.root(first) != number
+        bound = self.values[self.root(first)].buffer >= 0  # else the step is called as users do
         adds = isinstance(step.packed, _core.FrozenConv)
-        return residual if same and ends and adds and residual.parent is None else None
+        return residual if same and ends and bound and adds and residual.parent is None else None
 
     def _take(self, free: list[int], size: int) -> int:
         """The free buffer that fits best, the largest made larger, or a new one."""
