@@ -175,7 +175,7 @@ Buffer<T> Correlation<T>::residual_apart(CorrelationArrays<T>& arrays) const {
   const Elements outputs{shape_.n, shape_.g * shape_.oc, {depth, height, width}};
   std::int64_t least = 0, most = 0;
   const auto reach = [&](std::int64_t size, std::int64_t step) {
-    (step < 0 ? least : most) += (size - 1) * step;
+    if (size > 1) (step < 0 ? least : most) += (size - 1) * step;
   };
   reach(outputs.n, shape_.output.outer);
   reach(outputs.c, shape_.output.channel);
