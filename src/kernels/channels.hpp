@@ -25,18 +25,14 @@ constexpr int channel_pixels(int vectors) {
 
 template <class T, int MR, int NV, bool PixelsAdjacent>
 FASTCONV_INLINE void channel_sums(const ChannelTileArgs<T>& args, Vec<T> (&sum)[MR][NV]) {
-  constexpr Index kWidth = NV * kLanes<T>, kLine = 64 / static_cast<Index>(sizeof(T));
+  constexpr Index kWidth = NV * kLanes<T>;
   const Index pixel_step = PixelsAdjacent ? 1 : args.pixel_step;
   const T* next = args.next_weight;
   for (Index t = 0; t < args.taps; ++t) {
     const T* pixels = args.pixels + args.tap[t].offset;
     const T* weight = args.weight + args.tap[t].index * args.tap_channels * kWidth;
-    // The next weights, line by line where instructions count; else step by step, which takes 13%
-    // less of 2048 channels of 7 x 7 to 512 (AVX-512).
-    for (const T* end = next + args.channels * args.next_step; kChannelsAdjacent && next < end;
-         next += kLine)
-      __builtin_prefetch(next, 0, 2);
     const auto add = [&]() FASTCONV_LAMBDA {
+      // 2048 channels of 7 x 7 to 512 take 13% less (AVX-512).
       if constexpr (!kChannelsAdjacent) {
         __builtin_prefetch(next, 0, 2);
         next += args.next_step;

@@ -141,7 +141,8 @@ struct ChannelTileArgs {
   bool finish;
   T floor, ceiling;
   const T *bias, *residual;
-  // Asked for meanwhile: a line at next_weight, and so many elements further with each step.
+  // Asked for meanwhile unless channels_adjacent: a line at next_weight, and so many elements
+  // further with each step.
   const T* next_weight;
   Index next_step;
 };
