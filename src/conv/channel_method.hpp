@@ -75,10 +75,11 @@ class ChannelMethod {
                   std::int64_t phase, bool add, T* sum) const {
     ChannelTileArgs<T> args = tile_args(source, weight);
     args.sum_step = args.before_step = units * kernels_.lanes;
+    const T* const first = first_pixel(source);
     const Range inner = taps_.met_by_all(phase);
     for_each_tile(source, units, phase, [&](const Tile& tile, Index each) {
       ask_for_next(source, units, tile, args);
-      args.pixels = pixels_of(source, tile);
+      args.pixels = first + offset_of(tile);
       args.sum = sum + tile.pixel * args.sum_step;
       args.before = add ? args.sum : nullptr;
       if (is_in(inner, source, tile))
@@ -102,10 +103,11 @@ class ChannelMethod {
     args.bias = target.bias;
     args.before_step = target.width;
     const std::int64_t units = target.width / kernels_.lanes;
+    const T* const first = first_pixel(source);
     const Range inner = taps_.met_by_all(0);
     for_each_tile(source, units, 0, [&](const Tile& tile, Index each) {
       ask_for_next(source, units, tile, args);
-      args.pixels = pixels_of(source, tile);
+      args.pixels = first + offset_of(tile);
       T* const own = sum + tile.pixel * target.width;
       args.before = add ? own : nullptr;
       args.finish = is_in(inner, source, tile);
@@ -238,10 +240,11 @@ class ChannelMethod {
   Index taps_size() const {
     return axes_.taps() * static_cast<Index>(sizeof(ChannelTap) / sizeof(T));
   }
-  const T* pixels_of(const StripSource<T>& source, const Tile& tile) const {
-    const T* first =
-        in_place_ ? source.pixels : source.pixels + taps_size() + strip_.origin(source.block);
-    return first + tile.row * step_.row + tile.column * step_.column;
+  const T* first_pixel(const StripSource<T>& source) const {
+    return in_place_ ? source.pixels : source.pixels + taps_size() + strip_.origin(source.block);
+  }
+  Index offset_of(const Tile& tile) const {
+    return tile.row * step_.row + tile.column * step_.column;
   }
   // Whether all pixels of a tile meet the image through every width.
   bool is_in(const Range& inner, const StripSource<T>& source, const Tile& tile) const {

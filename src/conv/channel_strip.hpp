@@ -35,8 +35,10 @@ class ChannelStrip {
       : stride_{shape.input.axis[0], shape.input.axis[1], shape.input.axis[2]},
         channel_stride_(shape.input.channel),
         axes_(axes),
-        rows_(most(axes.height, layout.rows)),
-        columns_(most(axes.width, layout.columns)),
+        row_offsets_(offsets(axes.height)),
+        column_offsets_(offsets(axes.width)),
+        rows_(most(axes.height, row_offsets_, layout.rows)),
+        columns_(most(axes.width, column_offsets_, layout.columns)),
         width_(channels < lanes ? channels : (channels + lanes - 1) / lanes * lanes) {
     // Pixels a page apart would share a few lines of the first cache.
     if (width_ * static_cast<Index>(sizeof(T)) % 2048 == 0) width_ += lanes;
@@ -57,16 +59,14 @@ class ChannelStrip {
   }
   // Of the first output's pixel without a tap's offset, which may be outside.
   Index origin(const Block& block) const {
-    return ((block.row * axes_.height.step - met(axes_.height, block.row, block.rows).begin) *
-                columns_ +
-            block.column * axes_.width.step - met(axes_.width, block.column, block.columns).begin) *
-           width_;
+    const Index row = block.row * axes_.height.step - rows_of(block).begin;
+    const Index column = block.column * axes_.width.step - columns_of(block).begin;
+    return (row * columns_ + column) * width_;
   }
 
   void pack(const Kernels<T>& kernels, const T* source, const Block& block, std::int64_t channels,
             T* strip) const {
-    const Range rows = met(axes_.height, block.row, block.rows);
-    const Range columns = met(axes_.width, block.column, block.columns);
+    const Range rows = rows_of(block), columns = columns_of(block);
     const bool flat = columns.size() == columns_;
     const Index count = flat ? 1 : rows.size();
     for (const Tap& tap : axes_.depth.taps) {
@@ -86,29 +86,35 @@ class ChannelStrip {
   }
 
  private:
-  // The inputs that neighbouring outputs meet, from the first to the last.
-  static Range met(const TapAxis& axis, std::int64_t first, std::int64_t count) {
-    const auto [least, largest] = offsets(axis);
-    const std::int64_t begin = std::max<std::int64_t>(0, first * axis.step + least);
-    const std::int64_t end = std::min(axis.input, (first + count - 1) * axis.step + largest + 1);
+  // The inputs that a block meets, from the first to the last.
+  Range rows_of(const Block& block) const {
+    return met(axes_.height, row_offsets_, block.row, block.rows);
+  }
+  Range columns_of(const Block& block) const {
+    return met(axes_.width, column_offsets_, block.column, block.columns);
+  }
+  static Range met(const TapAxis& axis, Range offsets, std::int64_t first, std::int64_t count) {
+    const std::int64_t begin = std::max<std::int64_t>(0, first * axis.step + offsets.begin);
+    const std::int64_t end = std::min(axis.input, (first + count - 1) * axis.step + offsets.end);
     return {begin, std::max(begin, end)};
   }
   // At most; exactly where one block has all outputs.
-  static Index most(const TapAxis& axis, const Split& blocks) {
+  static Index most(const TapAxis& axis, Range offsets, const Split& blocks) {
     if (axis.taps.empty()) return 0;
-    const auto [least, largest] = offsets(axis);
-    return std::min(axis.input, (blocks.largest() - 1) * axis.step + largest - least + 1);
+    return std::min(axis.input, (blocks.largest() - 1) * axis.step + offsets.size());
   }
-  // The least and the largest of the taps.
-  static std::pair<std::int64_t, std::int64_t> offsets(const TapAxis& axis) {
+  // From the least of the taps to the largest.
+  static Range offsets(const TapAxis& axis) {
+    if (axis.taps.empty()) return {0, 0};
     const auto [least, largest] = std::minmax_element(
         axis.taps.begin(), axis.taps.end(),
         [](const Tap& a, const Tap& b) { return a.offset < b.offset; });
-    return {least->offset, largest->offset};
+    return {least->offset, largest->offset + 1};
   }
 
   std::int64_t stride_[3], channel_stride_;
   const PartAxes axes_;
+  Range row_offsets_, column_offsets_;  // of the taps
   Index rows_, columns_, width_, size_;
 };
 
