@@ -98,39 +98,27 @@ class ChannelMethod {
   void finish(const StripSource<T>& source, const T* weight, bool add, T* sum,
               const StoreChannelsArgs<T>& target) const {
     ChannelTileArgs<T> args = tile_args(source, weight);
+    args.finish = true;
     args.floor = floor_of(target.epilogue);
     args.ceiling = ceiling_of(target.epilogue);
     args.bias = target.bias;
+    args.sum_step = target.column_stride;
     args.before_step = target.width;
     const std::int64_t units = target.width / kernels_.lanes;
     const T* const first = first_pixel(source);
     const Range inner = taps_.met_by_all(0);
     for_each_tile(source, units, 0, [&](const Tile& tile, Index each) {
       ask_for_next(source, units, tile, args);
-      args.pixels = first + offset_of(tile);
-      T* const own = sum + tile.pixel * target.width;
-      args.before = add ? own : nullptr;
-      args.finish = is_in(inner, source, tile);
       const Index at = tile.row * target.row_stride + tile.column * target.column_stride;
-      const T* const residual = target.residual ? target.residual + at : nullptr;
-      if (args.finish) {
-        args.sum = target.target + at;
-        args.sum_step = target.column_stride;
-        args.residual = residual;
-        ask_for_outputs(args.sum + tile.pixels * args.sum_step, args.sum_step, tile.pixels,
-                        target.width);
-        return add_widths(args, taps_of(source), each, 0, {0, taps_.widths(0)}, tile.pixels, units);
-      }
-      args.sum = own;
-      args.sum_step = target.width;
-      add_columns(args, taps_of(source), each, 0, source, tile, units);
-      StoreChannelsArgs<T> place = target;
-      place.sum = own;
-      place.rows = 1;
-      place.columns = tile.pixels;
-      place.target += at;
-      place.residual = residual;
-      kernels_.store_channels(place);
+      T* const own = sum + tile.pixel * target.width;
+      args.pixels = first + offset_of(tile);
+      args.before = add ? own : nullptr;
+      args.sum = target.target + at;
+      args.residual = target.residual ? target.residual + at : nullptr;
+      if (!is_in(inner, source, tile)) return finish_side(args, source, target, own, tile, each);
+      ask_for_outputs(args.sum + tile.pixels * args.sum_step, args.sum_step, tile.pixels,
+                      target.width);
+      add_widths(args, taps_of(source), each, 0, {0, taps_.widths(0)}, tile.pixels, units);
     });
   }
 
@@ -344,6 +332,23 @@ class ChannelMethod {
     args.taps = run && range.size() > 0 ? each : range.size() * each;
     args.channels = run ? range.size() * args.tap_channels : args.tap_channels;
     kernels_.channel_tile[pixels][units](args);
+  }
+
+  // A tile near an image's sides goes by way of its own sums.
+  [[gnu::noinline]] void finish_side(ChannelTileArgs<T> args, const StripSource<T>& source,
+                                     const StoreChannelsArgs<T>& target, T* sum, const Tile& tile,
+                                     Index each) const {
+    StoreChannelsArgs<T> place = target;
+    place.sum = sum;
+    place.rows = 1;
+    place.columns = tile.pixels;
+    place.target = args.sum;
+    place.residual = args.residual;
+    args.finish = false;
+    args.sum = sum;
+    args.sum_step = target.width;
+    add_columns(args, taps_of(source), each, 0, source, tile, target.width / kernels_.lanes);
+    kernels_.store_channels(place);
   }
 
   // Near the image's sides: first the widths that all pixels meet, then the others for those that

@@ -18,7 +18,10 @@ class ChannelTaps {
       : axes_(axes), step_{step.axis[0], step.axis[1], step.axis[2]}, slots_(slots) {
     const std::int64_t phases = axes.width.phases;
     for (std::int64_t p = 0; p <= phases; ++p) first_width_.push_back(axes.width.first_tap(p));
-    for (std::int64_t p = 0; p < phases; ++p) width_step_.push_back(runs ? even_step(p) : 0);
+    for (std::int64_t p = 0; p < phases; ++p) {
+      width_step_.push_back(runs ? even_step(p) : 0);
+      met_by_all_.push_back(common(p));
+    }
   }
 
   // Writes the taps of an output row, and returns how many there are of each width.
@@ -61,6 +64,11 @@ class ChannelTaps {
 
   // The outputs that meet the image through every tap of a phase.
   Range met_by_all(std::int64_t phase) const {
+    return met_by_all_[static_cast<std::size_t>(phase)];
+  }
+
+ private:
+  Range common(std::int64_t phase) const {
     Range all{0, axes_.width.output};
     for (Index w = 0; w < widths(phase); ++w) {
       const Range met = met_by(axes_.width, width(phase, w), 0, axes_.width.output);
@@ -68,8 +76,6 @@ class ChannelTaps {
     }
     return all;
   }
-
- private:
   Index even_step(std::int64_t phase) const {
     Index step = 0;
     for (Index w = 1; w < widths(phase); ++w) {
@@ -85,6 +91,7 @@ class ChannelTaps {
   bool slots_;
   std::vector<Index> first_width_;  // of each phase, and behind the last one's
   std::vector<Index> width_step_;   // of each phase
+  std::vector<Range> met_by_all_;   // as well
 };
 
 }  // namespace fastconv
