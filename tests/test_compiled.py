@@ -207,6 +207,32 @@ def test_branches_write_to_their_channels():
     assert np.shares_memory(joined, second)
 
 
+@pytest.mark.parametrize("images", [1, 3])
+@pytest.mark.parametrize("layout", [np.ascontiguousarray, last])
+def test_flattening_is_a_view_or_a_copy_within(images, layout):
+    """A copy of channels-last maps has a buffer, so that the linear layer behind it is bound."""
+    x = layout(whole(images, 4, 6, 5))
+    net = nn.Sequential(conv(4, 6, 3), nn.Flatten(), nn.Linear(6 * 4 * 3, 7), nn.Linear(7, 2))
+    check(net, x)
+    ((plan,), (frame,)) = net._packed.plans.values(), frames(net)
+    maps, flat = (frame._arrays[step.output] for step in net._packed.steps[:2])
+    assert flat.flags.c_contiguous
+    assert np.shares_memory(maps, flat) == maps.flags.c_contiguous
+    assert plan.values[net._packed.steps[2].output].buffer >= 0
+    assert [isinstance(call, fc._core.Bound) for call in frame._calls] == [
+        False,
+        False,
+        True,
+        False,
+    ]
+
+
+def test_a_flattened_branch_is_joined():
+    branches = (nn.Sequential(conv(4, 6, 3), nn.Flatten()), nn.Flatten())
+    net = nn.Sequential(nn.Concat(*branches), nn.Linear(6 * 4 * 3 + 4 * 6 * 5, 3))
+    check(net, whole(2, 4, 6, 5), last(whole(2, 4, 6, 5)))
+
+
 class Keeping(nn.Module):
     """A user's module, which keeps what it reads and hands it on."""
 

@@ -24,7 +24,7 @@ import numpy as np
 
 from .. import _core
 from ..functional._coerce import Array, as_array
-from ._graph import Graph, Join, Step, Sums
+from ._graph import Graph, Join, Step, Sums, View
 from .module import Module
 
 PLANS = 16  # shapes of which a program keeps the plan
@@ -139,7 +139,8 @@ class Plan:
         for step in program.steps:
             value, output = self.values[step.output], arrays[step.output]
             source = step.inputs[0]
-            if not step.writes and np.may_share_memory(output, arrays[source]):
+            may_view = isinstance(step, View) or not step.writes
+            if may_view and np.may_share_memory(output, arrays[source]):
                 value.parent, shape = source, output.shape
                 value.view = lambda array, shape=shape: array.reshape(shape)  # type: ignore[misc]
             value.leaves = not step.writes and value.parent is None
@@ -237,7 +238,7 @@ class Frame:
             if plan.values[plan.root(number)].buffer >= 0:
                 self._arrays[number] = self._array(plan, value)
         self._passing = [number for number in plan.values if number not in self._arrays]
-        self._calls = [self._call(step, plan.turned) for step in program.steps]
+        self._calls = [self._call(step, plan) for step in program.steps]
 
     def run(self, x: Array) -> Array:
         """The output, in memory of its own."""
@@ -273,10 +274,10 @@ class Frame:
         array: Array = np.ndarray(value.shape, value.dtype, memory, 0, value.strides)
         return array
 
-    def _call(self, step: Step, turned: bool) -> Callable[[], object]:
+    def _call(self, step: Step, plan: Plan) -> Callable[[], object]:
         arrays, inputs, output = self._arrays, step.inputs, step.output
         out = arrays.get(output)
-        if not step.writes and out is not None:
+        if plan.values[output].parent in inputs and out is not None:
             return _nothing  # a view
         if out is not None and all(value in arrays for value in inputs):
             return step.bound([arrays[value] for value in inputs], out)
@@ -284,7 +285,7 @@ class Frame:
         def run() -> None:
             arrays[output] = step.run([arrays[value] for value in inputs], out)
 
-        if inputs == [0] and out is not None and turned:
+        if inputs == [0] and out is not None and plan.turned:
             return lambda: _turn(step, arrays[0], out)
         return run
 

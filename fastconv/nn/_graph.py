@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -95,11 +96,24 @@ class Function(Step):
 
 
 class View(Step):
-    """A module that gives its input another shape, and copies it only where it must."""
+    """A module that gives its input another shape, and copies it only where it must.
+
+    The copy has a place in a plan, so that what reads it can be bound: a first linear layer behind
+    channels-last maps.
+    """
+
+    writes = True
 
     def run(self, arrays: Values, out: Array | None = None) -> Array:
         """The same numbers."""
-        return as_array("view", "output", self.modules[0](arrays[0]))
+        if out is None:
+            return as_array("view", "output", self.modules[0](arrays[0]))
+        np.copyto(out.reshape(arrays[0].shape), arrays[0])
+        return out
+
+    def bound(self, arrays: Values, out: Array) -> Callable[[], object]:
+        """The copy."""
+        return partial(np.copyto, out.reshape(arrays[0].shape), arrays[0])
 
 
 class Sums(Step):
