@@ -24,7 +24,7 @@ import numpy as np
 
 from .. import _core
 from ..functional._coerce import Array, as_array
-from ._graph import Graph, Join, Step, Sums, View
+from ._graph import Graph, Join, Step, Sums
 from .module import Module
 
 PLANS = 16  # shapes of which a program keeps the plan
@@ -139,8 +139,7 @@ class Plan:
         for step in program.steps:
             value, output = self.values[step.output], arrays[step.output]
             source = step.inputs[0]
-            may_view = isinstance(step, View) or not step.writes
-            if may_view and np.may_share_memory(output, arrays[source]):
+            if np.may_share_memory(output, arrays[source]):
                 value.parent, shape = source, output.shape
                 value.view = lambda array, shape=shape: array.reshape(shape)  # type: ignore[misc]
             value.leaves = not step.writes and value.parent is None

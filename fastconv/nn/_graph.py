@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -110,10 +109,6 @@ class View(Step):
             return as_array("view", "output", self.modules[0](arrays[0]))
         np.copyto(out.reshape(arrays[0].shape), arrays[0])
         return out
-
-    def bound(self, arrays: Values, out: Array) -> Callable[[], object]:
-        """The copy."""
-        return partial(np.copyto, out.reshape(arrays[0].shape), arrays[0])
 
 
 class Sums(Step):
