@@ -281,6 +281,27 @@ def test_gradients_by_finite_differences_and_adjoint(isa, args):
     assert (linear * gy).sum() == pytest.approx((w * gw).sum(), rel=1e-12)
 
 
+@pytest.mark.parametrize("out_channels", [1, 2, 5])
+@pytest.mark.parametrize(
+    ("kernel", "dilation"), [((5, 5), (2, 2)), ((2, 7), (3, 1)), ((9, 1), (1, 1))]
+)
+def test_few_output_channels_are_sums_of_products(
+    isa, dtype, threads, out_channels, kernel, dilation
+):
+    """More rows than a block has, sides that see padding alone, sums longer than a block's."""
+    rng = np.random.default_rng(out_channels)
+    x = integers(rng, (2, 600, 75, 5), dtype)
+    w = integers(rng, (out_channels, 600, *kernel), dtype)
+    b = integers(rng, out_channels, dtype)
+    args = 1, (9, 6), dilation
+    if out_channels == 1 and kernel != (5, 5):
+        assert "products of" in str(fc.explain(fc.conv2d, x, w, b, *args, algorithm="tiled"))
+    wanted = reference.conv2d(*(a.astype(float) for a in (x, w, b)), *args)
+    for n in (1, 2, 3, 8):
+        fc.set_num_threads(n)
+        equal(fc.conv2d(x, w, b, *args, algorithm="tiled"), wanted, dtype)
+
+
 def test_needs_skips_gradients(isa):
     x, w, b = np.ones((1, 2, 5, 5)), np.ones((3, 2, 3, 3)), np.ones(3)
     gy = np.ones((1, 3, 3, 3))

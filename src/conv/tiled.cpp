@@ -22,6 +22,8 @@ PartPtr<T> make_tiled(const Kernels<T>& kernels, const CorrelationShape& shape,
                       const PartAxes& axes) {
   using Tiled = StripPart<T, ChannelMethod<T>>;
   PartPtr<T> part = std::make_unique<Tiled>(kernels, shape, axes);
+  PartPtr<T> products = make_products(kernels, shape, axes);
+  if (products && products->cost() < part->cost()) return products;
   if (axes.width.phases > 1 || axes.width.output >= axes.height.output) return part;
   PartPtr<T> other = std::make_unique<Tiled>(kernels, turned(shape),
                                              PartAxes{axes.depth, axes.width, axes.height});
