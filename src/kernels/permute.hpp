@@ -38,25 +38,34 @@ FASTCONV_INLINE void zip_all(Part<T, N> (&vector)[P]) {
   }
 }
 
-// The reverse: vector p gets every P-th of all lanes, from lane p on.
-template <class T, Index N, int P>
-FASTCONV_INLINE void unzip_all(Part<T, N> (&vector)[P]) {
-  if constexpr (P > 1) {
-    Part<Mask<T>, N> lane;
+// Every second element of two neighbouring vectors, `Bytes` of each at a time: of 16 it is a cheaper
+// shuffle than one across the whole vector. What is made of them is brought to order in the end.
+template <class T, Index Bytes = 16>
+struct Halves {
+  static constexpr Index N = kLanes<T>, L = Bytes / static_cast<Index>(sizeof(T)), H = L / 2;
+
+  Halves() {
     FASTCONV_UNROLL
-    for (Index i = 0; i < N; ++i) lane[i] = static_cast<Mask<T>>(2 * i);
-    Part<T, N> even[P / 2], odd[P / 2];
-    FASTCONV_UNROLL
-    for (int i = 0; i < P / 2; ++i) {
-      even[i] = shuffle<T, N>(vector[2 * i], vector[2 * i + 1], lane);
-      odd[i] = shuffle<T, N>(vector[2 * i], vector[2 * i + 1], lane + 1);
+    for (Index i = 0; i < N; ++i) {
+      const Index piece = i / L * L, place = i % L;
+      const Index from = piece + 2 * (place % H) + (place < H ? 0 : N);
+      even[i] = static_cast<Mask<T>>(from);
+      odd[i] = static_cast<Mask<T>>(from + 1);
+      order[i] = static_cast<Mask<T>>(at(i));
     }
-    unzip_all<T, N, P / 2>(even);
-    unzip_all<T, N, P / 2>(odd);
-    FASTCONV_UNROLL
-    for (int i = 0; i < P / 2; ++i) vector[2 * i] = even[i], vector[2 * i + 1] = odd[i];
   }
-}
+  // The lane of the even or odd element i.
+  static constexpr Index at(Index i) {
+    const Index half = i % (N / 2);
+    return half / H * L + half % H + (i < N / 2 ? 0 : H);
+  }
+  template <class Element>
+  FASTCONV_INLINE Vec<Element> in_order(Vec<Element> vector) const {
+    return L == N ? vector : shuffle<Element>(vector, vector, order);
+  }
+
+  Vec<Mask<T>> even, odd, order;
+};
 
 // row[i][j] becomes row[j][i]: in each stage, blocks of twice the size swap their off-diagonal
 // halves.

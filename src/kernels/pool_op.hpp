@@ -25,6 +25,18 @@ FASTCONV_INLINE Part<T, N / 2> half_of(Part<T, N> vector, bool upper) {
   return half_of<T, N>(vector, upper, std::make_index_sequence<N / 2>{});
 }
 
+// The same of integers, twice as wide. GCC 12 would widen two at a time.
+FASTCONV_INLINE Vec<std::int64_t> widened(Vec<std::int32_t> vector, bool upper) {
+  constexpr Index N = kLanes<std::int32_t>;
+  const Part<std::int32_t, N / 2> half = half_of<std::int32_t, N>(vector, upper);
+#if defined(__AVX2__) && !defined(__AVX512F__)
+  return reinterpret_cast<Vec<std::int64_t>>(
+      _mm256_cvtepi32_epi64(reinterpret_cast<__m128i>(half)));
+#else
+  return __builtin_convertvector(half, Vec<std::int64_t>);
+#endif
+}
+
 // N elements from `source` on, `stride` apart.
 template <class T, Index N>
 FASTCONV_INLINE Part<T, N> load_each(const T* source, Index stride) {

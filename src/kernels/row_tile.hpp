@@ -72,26 +72,6 @@ class RowLoaders<T, S, true> {
   Index first_, dilation_;
 };
 
-// Every second element of two neighbouring vectors, 16 bytes of each at a time, which is a cheaper
-// shuffle than one across the whole vector; the sums are brought to their order in the end.
-template <class T>
-struct Halves {
-  Halves() {
-    FASTCONV_UNROLL
-    for (Index i = 0; i < N; ++i) {
-      const Index piece = i / L * L, place = i % L;
-      const Index from = piece + 2 * (place % H) + (place < H ? 0 : N);
-      even[i] = static_cast<Mask<T>>(from);
-      odd[i] = static_cast<Mask<T>>(from + 1);
-      const Index half = i % (N / 2);
-      order[i] = static_cast<Mask<T>>(half / H * L + half % H + (i < N / 2 ? 0 : H));
-    }
-  }
-
-  static constexpr Index N = kLanes<T>, L = 16 / static_cast<Index>(sizeof(T)), H = L / 2;
-  Vec<Mask<T>> even, odd, order;
-};
-
 template <class T, int OC, int R, int KH, int S>
 FASTCONV_INLINE void add_row(const T* weight, int j, Vec<T> x, Vec<T> (&sum)[OC][R]) {
   FASTCONV_UNROLL
