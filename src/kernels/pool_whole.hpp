@@ -8,7 +8,7 @@
 namespace fastconv::FASTCONV_ISA {
 namespace {
 
-// Planes of at most so many vectors are one chain of sums: 7 x 7 takes 8 cycles then, and 25 cut up.
+// Planes of at most so many vectors are one chain of sums.
 constexpr Index kFewVectors = 8;
 
 // Runs are joined by themselves, so that a sum of many is one of partial sums.
@@ -37,31 +37,42 @@ FASTCONV_INLINE Vec<T> join_plane(const T* source, Index size) {
   return total;
 }
 
-// The same of few vectors and some lanes.
-template <class Op, class T>
-FASTCONV_INLINE Vec<T> join_small(const T* source, Index vectors, const LaneRange<T>& rest) {
+// The same of P planes of few vectors and some lanes, `step` apart, all at once.
+template <class Op, int P, class T>
+FASTCONV_INLINE void join_small(const T* source, Index step, Index size, Vec<T>* all) {
   constexpr Index N = kLanes<T>;
-  Vec<T> all = load_lanes_or(source + vectors * N, rest, broadcast(Op::identity()));
-  for (Index v = 0; v < vectors; ++v) all = Op::template join<N>(all, load(source + v * N));
-  return all;
+  const Index whole = size / N * N;
+  const LaneRange<T> rest(0, size - whole);
+  const Vec<T> none = broadcast(Op::identity());
+  FASTCONV_UNROLL
+  for (int p = 0; p < P; ++p) all[p] = load_lanes_or(source + p * step + whole, rest, none);
+  for (const T* const end = source + whole; source < end; source += N) {
+    FASTCONV_UNROLL
+    for (int p = 0; p < P; ++p) all[p] = Op::template join<N>(all[p], load(source + p * step));
+  }
 }
 
 template <class Op, bool Mean, class T>
 void whole(const PoolArgs<T>& args) {
   constexpr Index N = kLanes<T>;
   const T divisor = Mean ? args.divisor[0][0] * args.divisor[1][0] * args.divisor[2][0] : T{1};
-  const Index vectors = args.source_size / N;
-  const LaneRange<T> rest(0, args.source_size % N);
+  const Index size = args.source_size, step = args.source_plane;
   for (Index plane = 0; plane < args.planes; plane += N) {
     const Index count = args.planes - plane < N ? args.planes - plane : N;
-    const T* source = args.source + plane * args.source_plane;
+    const T* source = args.source + plane * step;
     T* target = args.target + plane * args.target_plane;
     Vec<T> square[N];
-    for (Index p = 0; p < N; ++p) {
-      const T* const elements = source + (p < count ? p : 0) * args.source_plane;
-      square[p] = vectors <= kFewVectors ? join_small<Op>(elements, vectors, rest)
-                                         : join_plane<Op>(elements, args.source_size);
-    }
+    const bool few = size <= kFewVectors * N;
+    if (few && count == N)
+      join_small<Op, N>(source, step, size, square);
+    else
+      for (Index p = 0; p < N; ++p) {
+        const T* const elements = source + (p < count ? p : 0) * step;
+        if (few)
+          join_small<Op, 1>(elements, step, size, square + p);
+        else
+          square[p] = join_plane<Op>(elements, size);
+      }
     transpose_square<T>(square);
     FASTCONV_UNROLL
     for (Index half = N / 2; half > 0; half /= 2) {
