@@ -59,6 +59,13 @@ struct Halves {
     const Index half = i % (N / 2);
     return half / H * L + half % H + (i < N / 2 ? 0 : H);
   }
+  // A vector in the order of the even or odd elements.
+  FASTCONV_INLINE Vec<T> dealt(Vec<T> vector) const {
+    Vec<Mask<T>> from;
+    FASTCONV_UNROLL
+    for (Index i = 0; i < N; ++i) from[at(i)] = static_cast<Mask<T>>(i);
+    return shuffle<T>(vector, vector, from);
+  }
   template <class Element>
   FASTCONV_INLINE Vec<Element> in_order(Vec<Element> vector) const {
     return L == N ? vector : shuffle<Element>(vector, vector, order);

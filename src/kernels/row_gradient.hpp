@@ -10,17 +10,14 @@ namespace {
 // Rows of grad_output that are held in registers.
 constexpr int kGradientRows = 4;
 
-// The elements of a row that a vector of outputs meets, `S` apart.
+// The elements of a row that a vector of outputs meets, `S` apart: two apart dealt in halves, as
+// the outputs are then.
 template <class T, int S, bool Inside>
 FASTCONV_INLINE Vec<T> load_apart(const RowLoader<T, S, Inside>& loader, const T* row) {
-  if constexpr (S == 1) {
+  if constexpr (S == 1)
     return loader.low(row);
-  } else {
-    Vec<Mask<T>> even;
-    FASTCONV_UNROLL
-    for (Index i = 0; i < kLanes<T>; ++i) even[i] = static_cast<Mask<T>>(2 * i);
-    return shuffle<T>(loader.low(row), loader.high(row), even);
-  }
+  else
+    return shuffle<T>(loader.low(row), loader.high(row), Halves<T>().even);
 }
 
 // R rows of grad_output from row r on, a vector of their columns.
@@ -36,6 +33,7 @@ FASTCONV_INLINE void add_rows(const RowGradientArgs<T>& args, Index r, const T* 
       g[i] = load(row);
     else
       g[i] = load_lanes(row, lanes);
+    if (S == 2) g[i] = Halves<T>().dealt(g[i]);
   }
   FASTCONV_UNROLL
   for (int j = 0; j < (R - 1) * S + KH; ++j) {
