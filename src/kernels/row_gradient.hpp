@@ -79,8 +79,11 @@ FASTCONV_INLINE void add_taps(const RowGradientArgs<T>& args, Index kw) {
   T* const target = args.sum + kw * KH * N;
   Vec<T> sum[KW][KH];
   FASTCONV_UNROLL
-  for (int i = 0; i < KW * KH; ++i)
-    sum[i / KH][i % KH] = args.accumulate ? load(target + i * N) : Vec<T>{};
+  for (int i = 0; i < KW * KH; ++i) {
+    Vec<T> before = args.accumulate ? load(target + i * N) : Vec<T>{};
+    if (S == 2) before = Halves<T>().dealt(before);
+    sum[i / KH][i % KH] = before;
+  }
   for (Index column = 0; column < args.columns; column += N) {
     const Index first = column * S - args.pad + kw * args.dilation;
     const bool inside = first >= 0 && first + (KW - 1) * args.dilation + N * S < args.width;
@@ -90,7 +93,10 @@ FASTCONV_INLINE void add_taps(const RowGradientArgs<T>& args, Index kw) {
       add_column<T, KH, KW, S, false>(args, kw, column, sum);
   }
   FASTCONV_UNROLL
-  for (int i = 0; i < KW * KH; ++i) store(target + i * N, sum[i / KH][i % KH]);
+  for (int i = 0; i < KW * KH; ++i) {
+    const Vec<T> all = sum[i / KH][i % KH];
+    store(target + i * N, S == 2 ? Halves<T>().template in_order<T>(all) : all);
+  }
 }
 
 // As many sums at a time as hide the latency of an addition.
