@@ -105,12 +105,17 @@ void apart(const PoolArgs<T>& args) {
             (z.first * height.sources + y.first) * width.sources,
             Mean ? args.divisor[0][od] : T{1},
             Mean ? args.divisor[1] + oh : nullptr};
-        if (y.count == K && z.count == 1)
-          apart_rows<Op, Mean, K, K, 1>(args, strips, at);
-        else if (y.count == K && z.count == K)
-          apart_rows<Op, Mean, K, K, K>(args, strips, at);
-        else
-          apart_rows<Op, Mean, K, 0, 0>(args, strips, at);
+        if constexpr (kEverySize<T>) {
+          if (y.count == K && z.count == 1) {
+            apart_rows<Op, Mean, K, K, 1>(args, strips, at);
+            continue;
+          }
+          if (y.count == K && z.count == K) {
+            apart_rows<Op, Mean, K, K, K>(args, strips, at);
+            continue;
+          }
+        }
+        apart_rows<Op, Mean, K, 0, 0>(args, strips, at);
       }
     }
 }

@@ -119,14 +119,11 @@ struct Strip {
 
   // The same of a row above the plane or below it, which never wins: above, the window's place is
   // the first row's until something does.
-  FASTCONV_INLINE Row outside(Index base) const {
-    if constexpr (kPlaces) {
+  FASTCONV_INLINE Item outside(Index base) const {
+    if constexpr (kPlaces)
       return {broadcast(Op::identity()), place[0] + static_cast<Mask<T>>(base)};
-    } else if constexpr (kRowsFirst) {
-      return {broadcast(Op::identity()), broadcast(Op::identity())};
-    } else {
+    else
       return broadcast(Op::identity());
-    }
   }
 
   FASTCONV_INLINE Index count() const { return Whole ? N : some; }
