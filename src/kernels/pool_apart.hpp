@@ -32,7 +32,7 @@ struct ApartStrips {
         right(!narrow && width.targets * K - width.pad > width.sources),
         rest(narrow ? 0 : width.targets - N),
         left_edge(width, divisors, 0, narrow ? width.targets : N),
-        right_edge(width, divisors, rest, N),
+        right_edge(width, divisors, rest, narrow ? width.targets : N),
         first(left ? N : 0),
         last(right ? (width.sources + width.pad) / K - N : rest) {
     if (last < 0) first = last + N;

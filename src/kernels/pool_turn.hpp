@@ -78,7 +78,8 @@ void turned(const PoolArgs<T>& args, const Way& way) {
   inner.planes = 1;
   for (Index plane = 0; plane < args.planes; plane += N) {
     const Index planes = args.planes - plane < N ? args.planes - plane : N;
-    ask_for(args.source + (plane + N) * args.source_plane, N * args.source_plane);
+    for (Index p = plane + N; p < plane + 2 * N; ++p)
+      ask_for(args.source + p * args.source_plane, sources);
     turn_in(args.source + plane * args.source_plane, args.source_plane, planes, sources, source);
     way(inner);
     turn_out(inner.target, N, planes, targets, args.target + plane * args.target_plane,
