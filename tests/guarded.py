@@ -96,6 +96,8 @@ def windows(shape, dtype):
     calls = [
         *((f, (x,), (o,)) for f in (fc.adaptive_avg_pool2d, fc.adaptive_max_pool2d)
           for o in ((1, 1), (3, 2), (9, 11))),
+        *((f, (x,), w) for f in (fc.max_pool2d, fc.avg_pool2d)
+          for w in ((2, 2, 1), (3, 2, 1), (5, 3, 2), (5, 1, 2))),
         (fc.lp_pool2d, (x,), (2, 2, 1)),
         (fc.lp_pool2d, (x,), (1.5, (1, 2), (1, 2), True)),
         (fc.max_unpool2d, (fc.max_pool2d(x, 2, 2, "same"), indices), (2, 2, "same", size)),
@@ -110,6 +112,11 @@ def windows(shape, dtype):
         np.testing.assert_allclose(out, y, rtol=1e-5, atol=1e-5)
         backward = getattr(fc, function.__name__ + "_backward")
         backward(guarded(y, at_end, LAST and y.ndim == 4), *given, *args)
+    plane = guarded(x[:1, :1], True, False)
+    rows = guarded(x, True, False)
+    for view in (np.broadcast_to(plane, shape), rows[:, ::-1], rows[::-1, ::2]):
+        for pool in (fc.max_pool2d, fc.avg_pool2d):
+            assert np.array_equal(pool(view, 5, 3, 2), pool(view.copy(), 5, 3, 2)), shape
 
 
 for dtype in (np.float32, np.float64):

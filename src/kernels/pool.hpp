@@ -3,6 +3,7 @@
 
 #include "kernels/pool_boxes.hpp"
 #include "kernels/pool_columns_first.hpp"
+#include "kernels/pool_joined.hpp"
 #include "kernels/pool_repeat.hpp"
 #include "kernels/pool_rows_first.hpp"
 #include "kernels/pool_turn.hpp"
@@ -22,6 +23,7 @@ template <class T>
 void pool_max(const PoolArgs<T>& args) {
   if (args.way == PoolWay::windows) return windows<Max<T>, false>(args);
   if (args.way == PoolWay::whole) return whole<Max<T>, false>(args);
+  if (args.way == PoolWay::joined) return joined<Max<T>, false>(args);
   either(args, [](const PoolArgs<T>& a) {
     a.way == PoolWay::boxes ? boxes<Max<T>, false>(a) : rows_first<Max<T>, false>(a);
   });
@@ -39,6 +41,7 @@ template <class T>
 void pool_mean(const PoolArgs<T>& args) {
   if (args.way == PoolWay::windows) return windows<Sum<T>, true>(args);
   if (args.way == PoolWay::whole) return whole<Sum<T>, true>(args);
+  if (args.way == PoolWay::joined) return joined<Sum<T>, true>(args);
   either(args, [](const PoolArgs<T>& a) {
     a.way == PoolWay::boxes ? boxes<Sum<T>, true>(a) : rows_first<Sum<T>, true>(a);
   });

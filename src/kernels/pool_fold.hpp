@@ -18,13 +18,17 @@ struct Reach {
 
 FASTCONV_INLINE Index ceil_div(Index a, Index b) { return a <= 0 ? 0 : (a - 1) / b + 1; }
 
+// Without dilation and spread.
+FASTCONV_INLINE Reach clipped(const PoolAxis& axis, Index target) {
+  const Index start = target * axis.stride - axis.pad, end = start + axis.kernel;
+  const Index first = start < 0 ? 0 : start;
+  const Index count = (end < axis.sources ? end : axis.sources) - first;
+  return {first, count < 0 ? 0 : count, 1};
+}
+
 inline Reach reach(const PoolAxis& axis, Index target) {
+  if (axis.spread == 1 && axis.dilation == 1) return clipped(axis, target);
   const Index start = target * axis.stride - axis.pad;
-  if (axis.spread == 1 && axis.dilation == 1) {
-    const Index first = start < 0 ? 0 : start, end = start + axis.kernel;
-    const Index count = (end < axis.sources ? end : axis.sources) - first;
-    return {first, count < 0 ? 0 : count, 1};
-  }
   if (axis.dilation == 1) {
     const Index first = ceil_div(start, axis.spread);
     const Index last = (start + axis.kernel - 1) / axis.spread, end = axis.sources - 1;

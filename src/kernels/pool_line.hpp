@@ -60,7 +60,7 @@ struct FoldLines {
 
   void operator()() const {
     if (line.alone) return each_alone();
-    if constexpr (kEverySize<T>) {
+    if constexpr (kEverySize<T> && std::is_same_v<Op, Sum<T>>) {
       const bool few = line.levels == 0;
       if (few && line.taps == 2) return windows<2>();
       if (few && line.taps == 3) return windows<3>();
@@ -167,6 +167,10 @@ struct FoldLines {
           all = Op::template join<N>(all, Op::template even<N>(taps(t) + 2 * i));
         to(lanes, i, all);
       });
+    } else if (!kPlaces && stride == 4 && shape.dense && taps.count == 4) {
+      cover<T, 4>(targets, [&](auto lanes, Index i) FASTCONV_LAMBDA {
+        to(lanes, i, quads<decltype(lanes)::value>(taps(0) + 4 * i));
+      });
     } else {
       const Target row = shape.row;
       cover<T, 4>((targets - 1) * stride + 1, [&](auto lanes, Index i) FASTCONV_LAMBDA {
@@ -179,6 +183,23 @@ struct FoldLines {
         else
           to(lanes, o, load_each<T, N>(row + o * stride, stride));
       });
+    }
+  }
+
+  // Four elements each, side by side: pairs joined, and pairs of these.
+  template <Index N>
+  static FASTCONV_INLINE Item<N> quads(Source from) {
+    if constexpr (kPlaces) {
+      return Op::template none<N>();
+    } else {
+      T pair[2 * N];
+      Item<N> even, odd;
+      for (Index i = 0; i < 2 * N; i += N) {
+        Op::template pairs<N>(from + 2 * i, even, odd);
+        Op::template store<N>(pair + i, Op::template join<N>(even, odd));
+      }
+      Op::template pairs<N>(pair, even, odd);
+      return Op::template join<N>(even, odd);
     }
   }
 
