@@ -100,6 +100,29 @@ def test_random_means(isa, dtype, threads, dims, seed):
             assert (np.abs(back - grad) <= most * grad_size).all(), message
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_small_planes(isa, dtype, threads, seed):
+    """As many as fill a vector or a few more, their rows narrower than one and wider."""
+    draw, rng = random.Random(seed), np.random.default_rng(seed)
+    for _ in range(30):
+        size = (draw.choice([1, 1, 2]), draw.randint(2, 20), draw.randint(2, 20))
+        kernel = (draw.choice([1, 2]), draw.randint(1, 7), draw.randint(1, 7))
+        stride = tuple(draw.randint(1, 4) for _ in kernel)
+        padding = tuple((draw.randint(0, k // 2), draw.randint(0, k // 2)) for k in kernel)
+        shape = (draw.choice([1, 3]), draw.choice([3, 6, 7, 8, 9, 15, 16, 17, 35]), *size)
+        args = (kernel, stride, padding)
+        fc.set_num_threads(draw.choice([1, 2, 3, 8]))
+        x = rng.integers(-2, 3, shape).astype(dtype)
+        try:
+            values = reference.max_pool3d(x, *args)
+        except ValueError:
+            continue
+        equal(fc.max_pool3d(x, *args), values, dtype, f"{shape} {args}")
+        means = reference.avg_pool3d(x.astype(np.longdouble), *args)
+        most = bound(x, kernel, dtype) * reference.avg_pool3d(np.abs(x), *args)
+        assert (np.abs(fc.avg_pool3d(x, *args) - means) <= most).all(), f"{shape} {args}"
+
+
 @pytest.mark.parametrize("last", [False, True])
 @pytest.mark.parametrize("kernel", [3, 7, 13, 40])
 @pytest.mark.parametrize("special", [np.nan, np.inf, -np.inf])

@@ -114,7 +114,7 @@ class Plan {
     const PoolAxis &d = axis_[0], &h = axis_[1], &w = axis_[2];
     slide_ = d.kernel == 1 && d.pad == 0 && (d.targets - 1) * d.stride < d.sources && h.dilation == 1 && h.spread == 1 &&
              h.kernel > 3 * h.stride + 3 && (kind_ != PoolKind::mean_gradient || h.stride == 1);
-    way_ = kind_ == PoolKind::max || kind_ == PoolKind::mean ? PoolWay::rows : PoolWay::columns;
+    way_ = joins() ? PoolWay::rows : PoolWay::columns;
     if (!channels_last) return;
     const auto taps = [](const PoolAxis& axis) {
       return static_cast<double>(up(std::min(axis.kernel, axis.sources), axis.spread));
@@ -177,13 +177,12 @@ class Plan {
     return true;
   }
 
-  // Small planes without gaps, enough of them to fill most lanes; not where vectors of long rows are
-  // stored as they are read: 64 rows of 4096 by fours 56 us in place of 80, 128 of 1024 by fives of
-  // stride 1 58 in place of 108.
+  // Small planes without gaps, enough of them to fill most lanes; not long rows of which vectors are
+  // stored as they are read: 64 of 4096 by fours 56 us in place of 80.
   bool worth_turning() const {
-    const PoolAxis& width = axis_[2];
-    if ((kind_ == PoolKind::max || kind_ == PoolKind::mean) && width.targets >= 8 * kernels_.lanes &&
-        (width.stride == 1 || (width.stride == 4 && width.kernel == 4)))
+    const PoolAxis& w = axis_[2];
+    if (joins() && w.targets >= 8 * kernels_.lanes &&
+        (w.stride == 1 || (w.stride == 4 && w.kernel == 4)))
       return false;
     const std::int64_t elements = std::max(shape_.inputs(), shape_.outputs());
     return elements <= kTurnElements && elements > 1 && shape_.c * 4 >= kernels_.lanes * 3 &&
@@ -194,14 +193,13 @@ class Plan {
 
   // Short windows, none of them in padding alone, in rows that fill half a vector.
   bool joins_in_place() const {
-    if (kind_ != PoolKind::max && kind_ != PoolKind::mean) return false;
     for (const PoolAxis& axis : axis_)
-      if (axis.dilation != 1 || axis.spread != 1 || axis.pad >= axis.kernel ||
-          axis.kernel > 3 * axis.stride + 3 ||
+      if (axis.dilation != 1 || axis.pad >= axis.kernel || axis.kernel > 3 * axis.stride + 3 ||
           (axis.targets - 1) * axis.stride - axis.pad >= axis.sources)
         return false;
     const std::int64_t columns = axis_[2].sources, elements = axis_[1].sources * columns;
-    return axis_[0].sources == 1 && 2 * columns >= kernels_.lanes && elements >= kernels_.lanes;
+    return joins() && axis_[0].kernel == 1 && axis_[0].targets == 1 &&
+           2 * columns >= kernels_.lanes && elements >= kernels_.lanes;
   }
 
   bool flat(const Strides& stride, Index PoolAxis::*size) const {
@@ -344,6 +342,9 @@ class Plan {
   bool simple() const {
     return way_ == PoolWay::windows || way_ == PoolWay::whole || way_ == PoolWay::repeat;
   }
+
+  // Targets from windows, without their places.
+  bool joins() const { return kind_ == PoolKind::max || kind_ == PoolKind::mean; }
 
   bool sums() const { return divisors_ != nullptr; }
 
