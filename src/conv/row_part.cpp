@@ -64,6 +64,8 @@ class RowPart final : public Part<T> {
         row_tiles_(tiles_of(axes, tiling.rows, apart_)),
         oc_blocks_(shape.oc / tiling.channels),
         groups_(shape.g, groups_of_a_tile()),
+        asks_(groups_.largest() > 1 && shape.ic == 1 && axes.depth.input == 1 &&
+              shape.input.channel == axes.height.input * axes.width.input),
         pitch_(whole_lines(axes.width.output)),
         pair_(axes.width.phases == 2 && tiling.channels == 1 && tiling.stride == 1
                   ? kernels.row_pair(tiling.rows, tiling.kernel)
@@ -188,9 +190,10 @@ class RowPart final : public Part<T> {
     Unit unit = unit_at(tasks.groups.begin(task));
     for (std::int64_t i = 0; i < tasks.groups.size(task); ++i, next(unit)) {
       const std::int64_t oh = first_row(unit.row_tile), g = groups_.begin(unit.groups);
-      find_rows(arrays.input + unit.n * shape_.input.outer + g * args.row_step, unit.od, oh, zeros,
-                rows.data(), moves.data());
+      const T* const image = arrays.input + unit.n * shape_.input.outer + g * args.row_step;
+      find_rows(image, unit.od, oh, zeros, rows.data(), moves.data());
       args.groups = groups_.size(unit.groups);
+      if (asks_) ask_for_next(image, args.groups * args.row_step, unit.row_tile);
       const std::int64_t channel = g * shape_.oc + unit.block * tiling_.channels;
       const Index at = unit.n * stride.outer + channel * stride.channel +
                        (axes_.depth.start + unit.od * axes_.depth.stride) * stride.axis[0] +
@@ -293,6 +296,15 @@ class RowPart final : public Part<T> {
     if (++unit.groups == groups_.parts) unit.groups = 0, ++unit.n;
   }
 
+  // A tile of several groups asks for its share of the planes behind them: the hardware does not
+  // follow from plane to plane. 32 x 576 planes of 14 x 14 take 5.5 ms in place of 6.9.
+  void ask_for_next(const T* image, Index elements, std::int64_t row_tile) const {
+    const Index share = elements / row_tiles_;
+    const T* const next = image + elements + row_tile * share;
+    for (Index i = 0; i < share; i += 64 / static_cast<Index>(sizeof(T)))
+      __builtin_prefetch(next + i);
+  }
+
   std::int64_t weights() const {  // of one output channel
     return static_cast<std::int64_t>(weight_offset_.size());
   }
@@ -355,6 +367,7 @@ class RowPart final : public Part<T> {
   std::int64_t row_tiles_, oc_blocks_;
   std::vector<Index> weight_offset_;  // in the packed order
   Split groups_;  // those that a tile takes in one call
+  bool asks_;     // for the next ones
   std::int64_t pitch_;  // of a row of a phase's sums
   RowPair<T> pair_;     // sums two phases together, or null
   std::vector<Phase> phases_;
