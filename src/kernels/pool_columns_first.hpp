@@ -100,8 +100,7 @@ void columns_first(const PoolArgs<T>& args) {
   const auto levels = workspace.template rows<Op>((line.levels + 1) * pitch);
   const auto lines = workspace.template rows<Op>(zs.size() * ys.size() * row_pitch);
   const auto results = workspace.template rows<Op>(args.rows * row_pitch);
-  const auto suffix = workspace.template rows<Op>(
-      args.slide ? (height.kernel < ys.size() ? height.kernel : ys.size()) * kLanes<T> : 0);
+  const auto slide = workspace.template rows<Op>(args.slide ? 2 * row_pitch : 0);
   const bool direct = kPlaces && line.left == 0 && line.right == 0 &&
                       args.source_stride[2] == group;
   const bool flat_target = args.target_stride[2] == group;
@@ -144,7 +143,8 @@ void columns_first(const PoolArgs<T>& args) {
       if (args.slide)
         Slide<Op>{height, args.row, args.row + args.rows,
                   lines + ((z.first - zs.begin) * ys.size() - ys.begin) * row_pitch, row_pitch,
-                  width.sources, result, result_step, suffix}(columns);
+                  width.sources, result, result_step, slide, slide + row_pitch, 1, columns, 0,
+                  0}();
       for (Index r = 0; r < args.rows;) {
         const Reach y = reach(height, args.row + r);
         Index same = 1;

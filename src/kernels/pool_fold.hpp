@@ -212,73 +212,97 @@ struct FoldRows {
   }
 };
 
-// Targets [begin, end) of `axis`, whose dilation and spread are 1, of columns side by side. Row r
-// of the sources stands at source + r * source_step, its places count place_step a row; `suffix`
-// holds vectors as many as the kernel or the sources, whichever is less.
+// Targets [begin, end) of `axis`, whose dilation and spread are 1, of rows of columns: row after
+// row, for the elements of a column are often a multiple of a page apart, and down the columns it
+// took up to four times as long. Row r of the sources stands at source + r * source_step, its places
+// count place_step a row; a row is `runs` of `run` columns.
 template <class Op>
 struct Slide {
+  using T = typename Op::Element;
+  using Source = typename Op::Source;
+  using Target = typename Op::Target;
+
   const PoolAxis& axis;
   Index begin, end;
-  typename Op::Source source;
+  Source source;
   Index source_step, place_step;
-  typename Op::Target target;  // of target `begin`
+  Target target;  // of target `begin`
   Index target_step;
-  typename Op::Target suffix;
+  Target suffix, prefix;  // a row each
+  Index runs, run, source_run, target_run;
 
-  template <Index N>
-  FASTCONV_INLINE void strip(Index column) const {
-    const auto load = [&](Index row) FASTCONV_LAMBDA {
-      return Op::template load<N>(source + (row * source_step + column), row * place_step);
-    };
-    const auto store = [&](Index o, typename Op::template Item<N> item) FASTCONV_LAMBDA {
-      Op::template store<N>(target + ((o - begin) * target_step + column), item);
-    };
-    const auto low = [&](Index o) FASTCONV_LAMBDA {
-      const Index start = o * axis.stride - axis.pad;
-      return start < 0 ? 0 : start;
-    };
-    const auto high = [&](Index o) FASTCONV_LAMBDA {
-      const Index last = o * axis.stride - axis.pad + axis.kernel - 1;
-      return last < axis.sources ? last : axis.sources - 1;
-    };
-    const Index first = low(begin), last = high(end - 1);
-    Index o = begin;
-    for (Index block = first; block <= last; block += axis.kernel) {
-      const Index behind = block + axis.kernel <= last ? block + axis.kernel : last + 1;
-      auto prefix = load(block);
-      Index next_high = high(o);
-      for (Index row = block;;) {
-        while (next_high == row && low(o) <= block) {
-          const Index start = low(o);
-          store(o, start == block
-                       ? prefix
-                       : Op::template join<N>(
-                             Op::template load<N>(
-                                 suffix + (start - block + axis.kernel) * N, 0),
-                             prefix));
-          if (++o == end) return;
-          next_high = high(o);
-        }
-        if (++row == behind) break;
-        prefix = Op::template join<N>(prefix, load(row));
+  // Those whose windows share a row: what they have up to it, then what they have behind it.
+  void operator()() const {
+    for (Index o = begin, behind; o < end; o = behind) {
+      const Index middle = high(o);
+      for (behind = o + 1; behind < end && low(behind) <= middle;) ++behind;
+      Target last = suffix;
+      Index t = behind - 1;
+      for (Index row = middle; row >= low(o); --row) {
+        const Target to = low(t) == row ? at(t) : suffix;
+        each([&](auto lanes, Index i, Index j) FASTCONV_LAMBDA {
+          constexpr Index N = decltype(lanes)::value;
+          auto item = load<N>(row, i);
+          if (row < middle) item = Op::template join<N>(item, Op::template load<N>(last + j, 0));
+          Op::template store<N>(to + j, item);
+        });
+        last = to;
+        if (low(t) == row)
+          for (--t; t >= o && low(t) == row; --t) copy(to, at(t));
       }
-      auto all = load(behind - 1);
-      Op::template store<N>(suffix + (behind - 1 - block) * N, all);
-      for (Index row = behind - 2; row >= block; --row) {
-        all = Op::template join<N>(load(row), all);
-        Op::template store<N>(suffix + (row - block) * N, all);
-      }
-      // What ends with the sources and starts behind the block's first.
-      for (; high(o) == behind - 1 && low(o) > block; next_high = high(o)) {
-        store(o, Op::template load<N>(suffix + (low(o) - block) * N, 0));
-        if (++o == end) return;
+      for (t = o; t < behind && high(t) == middle;) ++t;
+      for (Index row = middle + 1; t < behind; ++row) {
+        each([&](auto lanes, Index i, Index j) FASTCONV_LAMBDA {
+          constexpr Index N = decltype(lanes)::value;
+          auto item = load<N>(row, i);
+          if (row > middle + 1)
+            item = Op::template join<N>(Op::template load<N>(prefix + j, 0), item);
+          Op::template store<N>(prefix + j, item);
+        });
+        for (; t < behind && high(t) == row; ++t) add(at(t));
       }
     }
   }
 
-  FASTCONV_INLINE void operator()(Index columns) const {
-    cover<typename Op::Element, 4>(columns, [&](auto lanes, Index column) FASTCONV_LAMBDA {
-      strip<decltype(lanes)::value>(column);
+ private:
+  Index low(Index o) const {
+    const Index start = o * axis.stride - axis.pad;
+    return start < 0 ? 0 : start;
+  }
+  Index high(Index o) const {
+    const Index last = o * axis.stride - axis.pad + axis.kernel - 1;
+    return last < axis.sources ? last : axis.sources - 1;
+  }
+  Target at(Index o) const { return target + (o - begin) * target_step; }
+  template <Index N>
+  FASTCONV_INLINE typename Op::template Item<N> load(Index row, Index i) const {
+    return Op::template load<N>(source + (row * source_step + i), row * place_step);
+  }
+
+  // Calls body(N, i, j) for the columns from i on of the sources, and from j on of the targets;
+  // each is met once, for a sum may be where its terms are.
+  template <class Body>
+  FASTCONV_INLINE void each(const Body& body) const {
+    constexpr Index N = kLanes<T>;
+    for (Index r = 0; r < runs; ++r) {
+      Index c = 0;
+      for (; c + N <= run; c += N)
+        body(std::integral_constant<Index, N>{}, r * source_run + c, r * target_run + c);
+      for (; c < run; ++c)
+        body(std::integral_constant<Index, 1>{}, r * source_run + c, r * target_run + c);
+    }
+  }
+  void copy(Target from, Target to) const {
+    each([&](auto lanes, Index, Index j) FASTCONV_LAMBDA {
+      constexpr Index N = decltype(lanes)::value;
+      Op::template store<N>(to + j, Op::template load<N>(from + j, 0));
+    });
+  }
+  void add(Target to) const {
+    each([&](auto lanes, Index, Index j) FASTCONV_LAMBDA {
+      constexpr Index N = decltype(lanes)::value;
+      Op::template store<N>(to + j, Op::template join<N>(Op::template load<N>(to + j, 0),
+                                                         Op::template load<N>(prefix + j, 0)));
     });
   }
 };

@@ -1,6 +1,6 @@
 // Short windows of small planes: their rows are joined where they lie, what comes of them is turned
-// so that planes are lanes (kernels/pool_turn.hpp), and joined along the row. Windows that step over
-// rows leave fewer of them to turn.
+// so that planes are lanes (kernels/pool_turn.hpp), and joined along the row. Windows that step
+// over rows leave fewer of them to turn.
 #pragma once
 
 #include "kernels/pool_fold.hpp"

@@ -16,9 +16,9 @@ struct Rooms {
         lines(args.workspace),
         levels(lines + args.band * pitch),
         result(levels + (args.line.levels + 1) * pitch),
-        suffix(result + args.band * row) {}
+        slide(result + args.band * row) {}
   Index pitch, row;
-  T *lines, *levels, *result, *suffix;
+  T *lines, *levels, *result, *slide;
 };
 
 template <class Op, bool Mean, class T>
@@ -73,9 +73,9 @@ void rows_first(const PoolArgs<T>& args) {
         const Index rest = args.row + args.rows - begin;
         const Index rows = rest < args.band ? rest : args.band;
         if (args.slide) {
-          for (Index i = 0; i < runs; ++i)
-            Slide<Op>{height, begin, begin + rows, source + i * source_pixel, source_row, 0,
-                      rooms.lines + line.left + i * group, rooms.pitch, rooms.suffix}(run);
+          Slide<Op>{height, begin, begin + rows, source, source_row, 0,
+                    rooms.lines + line.left, rooms.pitch, rooms.slide, rooms.slide + rooms.pitch,
+                    runs, run, source_pixel, group}();
         } else if (!direct) {
           fold_band(source, z, begin, rows);
         }

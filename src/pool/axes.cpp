@@ -26,6 +26,11 @@ bool covers_all(const PoolAxis& axis) {
          axis.kernel - axis.pad >= axis.sources;
 }
 
+bool tiles(const PoolAxis& axis) {
+  return axis.pad == 0 && axis.dilation == 1 && axis.targets * axis.kernel <= axis.sources &&
+         (axis.stride == axis.kernel || axis.targets == 1);
+}
+
 std::int64_t span(const PoolAxis& axis, std::int64_t count) {
   const std::int64_t length =
       (count - 1) * axis.stride + (axis.kernel - 1) * axis.dilation + 1;

@@ -18,6 +18,9 @@ PoolAxis reversed(const PoolAxis& axis);
 // Whether there is one target, of all sources.
 bool covers_all(const PoolAxis& axis);
 
+// Whether each source lies in at most one window, and each window in the sources.
+bool tiles(const PoolAxis& axis);
+
 // How many sources `count` neighbouring targets take, at most.
 std::int64_t span(const PoolAxis& axis, std::int64_t count);
 
