@@ -42,13 +42,12 @@ void joined(const PoolArgs<T>& args) {
   const PoolAxis &height = args.axis[1], &width = args.axis[2];
   const Index pitch = args.source_stride[1];
   const bool narrow = width.sources < N, forward = args.source_plane >= args.source_size;
+  const Index share = (args.source_size - 1) / height.targets + 1;  // of the next planes, a row
   T* const line = args.workspace;
   T* const result = line + (narrow ? N : width.sources) * N;
   T* const copy = result + args.target_size * N;
   for (Index first = 0; first < args.planes; first += N) {
     const Index planes = args.planes - first < N ? args.planes - first : N;
-    for (Index p = first + N; p < first + 2 * N; ++p)
-      ask_for(args.source + p * args.source_plane, args.source_size);
     const T* plane[N];
     for (Index p = 0; p < N; ++p) {
       plane[p] = args.source + (first + (p < planes ? p : planes - 1)) * args.source_plane;
@@ -57,6 +56,8 @@ void joined(const PoolArgs<T>& args) {
     }
     for (Index oh = 0; oh < height.targets; ++oh) {
       const Reach y = clipped(height, oh);
+      for (Index p = first + N; p < first + 2 * N; ++p)
+        ask_for(args.source + p * args.source_plane + oh * share, share);
       const T* top[N];
       for (Index p = 0; p < N; ++p) top[p] = plane[p] + y.first * pitch;
       join_and_turn<Op>(top, y.count, pitch, width.sources, line);
