@@ -37,7 +37,7 @@ struct PoolLine {
 };
 
 // kernels/pool_boxes.hpp, pool_rows_first.hpp, pool_columns_first.hpp, pool_windows.hpp,
-// kernels/pool_whole.hpp, pool_repeat.hpp, pool_joined.hpp
+// pool_whole.hpp, pool_repeat.hpp, pool_joined.hpp
 enum class PoolWay { boxes, rows, columns, windows, whole, repeat, joined };
 
 template <class T>

@@ -113,7 +113,8 @@ class Plan {
   void choose_way(bool channels_last) {
     const PoolAxis &d = axis_[0], &h = axis_[1], &w = axis_[2];
     slide_ = d.kernel == 1 && d.pad == 0 && (d.targets - 1) * d.stride < d.sources &&
-             h.dilation == 1 && h.spread == 1 && h.kernel > 3 * h.stride + 3 && (kind_ != PoolKind::mean_gradient || h.stride == 1);
+             h.dilation == 1 && h.spread == 1 && h.kernel > 3 * h.stride + 3 &&
+             (kind_ != PoolKind::mean_gradient || h.stride == 1);
     way_ = joins() ? PoolWay::rows : PoolWay::columns;
     if (!channels_last) return;
     const auto taps = [](const PoolAxis& axis) {
