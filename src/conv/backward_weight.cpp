@@ -64,8 +64,8 @@ class WeightGradient {
   }
   std::int64_t workspace_size() const {
     const std::int64_t rows = unit_rows(), columns = most_columns();
-    return images_ * (strip_size() + method_.grad_size(rows)) + method_.sum_size(rows, columns) +
-           method_.finish_size(rows, columns);
+    return images_ * (strip_size() + method_.grad_size(rows)) +
+           aligned_size<T>(method_.sum_size(rows, columns) + method_.finish_size(rows, columns));
   }
   // Unless there is one chunk, each chunk's sums go to [chunk][oc][ic][tap] first.
   bool in_chunks() const { return chunks_.parts != 1; }
@@ -151,7 +151,7 @@ class WeightGradient {
   // A unit's columns may begin and end inside a channel.
   std::int64_t strip_size() const {
     const std::int64_t channels = std::min(shape_.ic, (most_columns() - 1) / taps_ + 2);
-    return channels * layout_.channel + 2 * kernels_.lanes;
+    return aligned_size<T>(channels * layout_.channel + 2 * kernels_.lanes);
   }
 
   // Whether outputs side by side meet inputs side by side, and none reads padding. Channels a whole

@@ -96,9 +96,7 @@ std::vector<Tasks> Correlation<T>::tasks(int threads) const {
   all.reserve(parts_.size());
   for (const PartPtr<T>& part : parts_) {
     all.push_back(part->tasks(wanted));
-    // Each thread's is aligned as the first one's.
-    constexpr auto kLine = static_cast<std::int64_t>(kAlignment / sizeof(T));
-    all.back().workspace = (all.back().workspace + kLine - 1) / kLine * kLine;
+    all.back().workspace = aligned_size<T>(all.back().workspace);  // each thread's, so the next's
   }
   return all;
 }

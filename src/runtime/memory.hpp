@@ -13,6 +13,13 @@ namespace fastconv {
 
 constexpr std::size_t kAlignment = 64;
 
+// `count` elements and as many more as keep what stands behind them aligned.
+template <class T>
+constexpr std::int64_t aligned_size(std::int64_t count) {
+  constexpr auto kLine = static_cast<std::int64_t>(kAlignment / sizeof(T));
+  return (count + kLine - 1) / kLine * kLine;
+}
+
 // A block of at least `bytes`, aligned to kAlignment; throws std::bad_alloc.
 void* pool_allocate(std::size_t bytes);
 void pool_free(void* block) noexcept;
