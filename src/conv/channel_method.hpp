@@ -44,6 +44,11 @@ class ChannelMethod {
   std::int64_t images() const {
     return layout_.blocks() > 1 ? 1 : std::max<std::int64_t>(1, kImagePixels / axes_.outputs());
   }
+  // Of an image of one pixel, tiles so wide may be taken together.
+  std::int64_t tiles_at_once(std::int64_t units) const {
+    const bool pixel = inside_ && axes_.outputs() == 1 && units == kernels_.channel_vectors;
+    return pixel && kernels_.channel_tiles[kMaxChannelTiles] ? kMaxChannelTiles : 1;
+  }
   bool in_place() const { return in_place_; }
   Index origin(const Block& block) const {
     return block.depth * axes_.depth.step * step_.axis[0] + block.row * step_.row +
@@ -74,7 +79,7 @@ class ChannelMethod {
   void accumulate(const StripSource<T>& source, const T* weight, std::int64_t units,
                   std::int64_t phase, bool add, T* sum) const {
     ChannelTileArgs<T> args = tile_args(source, weight);
-    args.sum_step = args.before_step = units * kernels_.lanes;
+    args.sum_step = args.before_step = source.tiles > 1 ? source.sum_step : units * kernels_.lanes;
     const T* const first = first_pixel(source);
     const Range inner = taps_.met_by_all(phase);
     for_each_tile(source, units, phase, [&](const Tile& tile, Index each) {
@@ -83,7 +88,8 @@ class ChannelMethod {
       args.sum = sum + tile.pixel * args.sum_step;
       args.before = add ? args.sum : nullptr;
       if (is_in(inner, source, tile))
-        add_widths(args, taps_of(source), each, phase, {0, taps_.widths(phase)}, tile.pixels, units);
+        add_widths(args, taps_of(source), each, phase, {0, taps_.widths(phase)}, tile.pixels, units,
+                   source.tiles);
       else
         add_columns(args, taps_of(source), each, phase, source, tile, units);
     });
@@ -102,8 +108,8 @@ class ChannelMethod {
     args.floor = floor_of(target.epilogue);
     args.ceiling = ceiling_of(target.epilogue);
     args.bias = target.bias;
-    args.sum_step = target.column_stride;
-    args.before_step = target.width;
+    args.sum_step = source.tiles > 1 ? target.width : target.column_stride;
+    args.before_step = source.tiles > 1 ? source.sum_step : target.width;
     const std::int64_t units = target.width / kernels_.lanes;
     const T* const first = first_pixel(source);
     const Range inner = taps_.met_by_all(0);
@@ -118,7 +124,8 @@ class ChannelMethod {
       if (!is_in(inner, source, tile)) return finish_side(args, source, target, own, tile, each);
       ask_for_outputs(args.sum + tile.pixels * args.sum_step, args.sum_step, tile.pixels,
                       target.width);
-      add_widths(args, taps_of(source), each, 0, {0, taps_.widths(0)}, tile.pixels, units);
+      add_widths(args, taps_of(source), each, 0, {0, taps_.widths(0)}, tile.pixels, units,
+                 source.tiles);
     });
   }
 
@@ -254,6 +261,7 @@ class ChannelMethod {
     args.channel_step = step_.channel;
     args.pixel_step = step_.column;
     args.weight = weight;
+    args.weight_step = source.weight_step;
     return args;
   }
 
@@ -326,12 +334,13 @@ class ChannelMethod {
   // weights do behind theirs, all of them are one run: a first layer of 3 channels 7 x 7 has 7 runs
   // of 21 in place of 49 of 3.
   void add_widths(ChannelTileArgs<T>& args, const ChannelTap* taps, Index each, std::int64_t phase,
-                  Range range, std::int64_t pixels, std::int64_t units) const {
+                  Range range, std::int64_t pixels, std::int64_t units,
+                  std::int64_t tiles = 1) const {
     const bool run = taps_.width_step(phase) == args.tap_channels;
     args.tap = taps + range.begin * each;
     args.taps = run && range.size() > 0 ? each : range.size() * each;
     args.channels = run ? range.size() * args.tap_channels : args.tap_channels;
-    kernels_.channel_tile[pixels][units](args);
+    (tiles > 1 ? kernels_.channel_tiles[tiles] : kernels_.channel_tile[pixels][units])(args);
   }
 
   // A tile near an image's sides goes by way of its own sums.

@@ -49,6 +49,7 @@ class PixelMethod {
   const StripLayout& layout() const { return layout_; }
   std::int64_t unit() const { return 1; }
   std::int64_t tile_units() const { return kernels_.tile_rows; }
+  std::int64_t tiles_at_once(std::int64_t) const { return 1; }
   std::int64_t images() const { return 1; }
   bool in_place() const { return in_place_; }
   Index origin(const Block& block) const {

@@ -20,6 +20,9 @@ struct StripSource {
   T* scratch;  // the strip's place, where it is not copied
   const T* next_weight;  // what the next tile of channels will read, or null
   bool asks_ahead;       // whether nobody asked for the weights of this tile
+  // How many tiles are wanted at once, and what is from one to the next.
+  std::int64_t tiles;
+  Index weight_step, sum_step;
 };
 
 template <class T, class Method>
@@ -85,18 +88,21 @@ class StripPart final : public Part<T> {
                         (g * shape_.ic + chunks_.begin(chunk)) * shape_.input.channel;
       for (std::int64_t i = 0; i < images && !method_.in_place(); ++i)
         method_.pack(source + i * shape_.input.outer, block, channels, strip + i * image_strip_);
-      for (std::int64_t t = 0; t < tasks.groups.size(group); ++t) {
+      const bool alone = packed && images == 1 && method_.can_finish(arrays, chunks_.parts);
+      for (std::int64_t t = 0, count; t < tasks.groups.size(group); t += count) {
         const std::int64_t tile = tasks.groups.begin(group) + t, units = tiles_.size(tile);
+        count = alone ? at_once(tile, tasks.groups.size(group) - t) : 1;
         const T* weight = packed ? packed + weight_offset(g, tile, chunk) : own_weights;
         if (!packed) pack_tile(g, tile, chunk, arrays.weight, own_weights);
-        const bool more = t + 1 < tasks.groups.size(group) || chunks_.parts == 1;
+        const bool more = t + count < tasks.groups.size(group) || chunks_.parts == 1;
         const T* const next =
-            brings_weights && more ? packed + weight_offset(g, tile + 1, chunk) : nullptr;
+            brings_weights && more ? packed + weight_offset(g, tile + count, chunk) : nullptr;
         const auto pixels_of = [&](std::int64_t i) -> StripSource<T> {
           const T* pixels = method_.in_place()
                                 ? source + i * shape_.input.outer + method_.origin(block)
                                 : strip + i * image_strip_;
-          return {pixels, block, channels, strip, next, brings_weights && t == 0};
+          return {pixels, block, channels, strip, next, brings_weights && t == 0, count,
+                  units * method_.unit() * shape_.ic * taps_, image_sum()};
         };
         T* const own = sum + (chunks_.parts > 1 ? t : 0) * images * image_sum();
         if (chunk + 1 == chunks_.parts && method_.can_finish(arrays, chunks_.parts)) {
@@ -180,6 +186,13 @@ class StripPart final : public Part<T> {
                         std::min(units * method_.unit(), shape_.oc - first), units,
                         chunks_.size(chunk), packed);
   }
+  // The tiles that one image's sums are taken for at once: as many as are of one size.
+  std::int64_t at_once(std::int64_t tile, std::int64_t left) const {
+    const std::int64_t most = method_.tiles_at_once(tiles_.size(tile));
+    while (left > 1 && tiles_.size(tile + left - 1) != tiles_.size(tile)) --left;
+    return Split(left, most).largest();
+  }
+
   // Those that a task packs at once.
   std::int64_t tile_weights() const {
     return packs_in_tasks() ? tiles_.largest() * method_.unit() * chunks_.largest() * taps_ : 0;

@@ -59,8 +59,7 @@ FASTCONV_INLINE void channel_sums(const ChannelTileArgs<T>& args, Vec<T> (&sum)[
 }
 
 template <class T, int MR, int NV>
-void channel_tile(const ChannelTileArgs<T>& args) {
-  Vec<T> sum[MR][NV];
+FASTCONV_INLINE void begin_sums(const ChannelTileArgs<T>& args, Vec<T> (&sum)[MR][NV]) {
   FASTCONV_UNROLL
   for (int m = 0; m < MR; ++m) {
     FASTCONV_UNROLL
@@ -68,10 +67,11 @@ void channel_tile(const ChannelTileArgs<T>& args) {
       sum[m][v] =
           args.before ? load(args.before + m * args.before_step + v * kLanes<T>) : Vec<T>{};
   }
-  if (!kChannelsAdjacent && args.pixel_step == 1)
-    channel_sums<T, MR, NV, !kChannelsAdjacent>(args, sum);
-  else
-    channel_sums<T, MR, NV, false>(args, sum);
+}
+
+// Biases are kBiasStep apart from one m to the next.
+template <class T, int MR, int NV, Index kBiasStep>
+FASTCONV_INLINE void end_sums(const ChannelTileArgs<T>& args, Vec<T> (&sum)[MR][NV]) {
   T* target = args.sum;
   const Index step = args.sum_step;
   if (args.finish) {
@@ -79,9 +79,8 @@ void channel_tile(const ChannelTileArgs<T>& args) {
     const Vec<T> floor = broadcast(args.floor), ceiling = broadcast(args.ceiling);
     FASTCONV_UNROLL
     for (int v = 0; v < NV && bias; ++v) {
-      const Vec<T> own = load(bias + v * kLanes<T>);
       FASTCONV_UNROLL
-      for (int m = 0; m < MR; ++m) sum[m][v] += own;
+      for (int m = 0; m < MR; ++m) sum[m][v] += load(bias + m * kBiasStep + v * kLanes<T>);
     }
     FASTCONV_UNROLL
     for (int m = 0; m < MR; ++m) {
@@ -98,6 +97,40 @@ void channel_tile(const ChannelTileArgs<T>& args) {
     FASTCONV_UNROLL
     for (int v = 0; v < NV; ++v) store(target + v * kLanes<T>, sum[m][v]);
   }
+}
+
+template <class T, int MR, int NV>
+void channel_tile(const ChannelTileArgs<T>& args) {
+  Vec<T> sum[MR][NV];
+  begin_sums<T, MR, NV>(args, sum);
+  if (!kChannelsAdjacent && args.pixel_step == 1)
+    channel_sums<T, MR, NV, !kChannelsAdjacent>(args, sum);
+  else
+    channel_sums<T, MR, NV, false>(args, sum);
+  end_sums<T, MR, NV, 0>(args, sum);
+}
+
+// MT tiles of one pixel at once: memory gives several streams of weights sooner than one, and sums
+// that wait for each other are further apart.
+template <class T, int MT, int NV>
+void channel_tiles(const ChannelTileArgs<T>& args) {
+  constexpr Index kWidth = NV * kLanes<T>;
+  Vec<T> sum[MT][NV];
+  begin_sums<T, MT, NV>(args, sum);
+  for (Index t = 0; t < args.taps; ++t) {
+    const T* pixel = args.pixels + args.tap[t].offset;
+    const T* weight = args.weight + args.tap[t].index * args.tap_channels * kWidth;
+    for (Index c = 0; c < args.channels; ++c, pixel += args.channel_step, weight += kWidth) {
+      const Vec<T> factor = broadcast(*pixel);
+      FASTCONV_UNROLL
+      for (int m = 0; m < MT; ++m) {
+        FASTCONV_UNROLL
+        for (int v = 0; v < NV; ++v)
+          sum[m][v] += factor * load(weight + m * args.weight_step + v * kLanes<T>);
+      }
+    }
+  }
+  end_sums<T, MT, NV, kWidth>(args, sum);
 }
 
 // A square of lanes x lanes elements at a time, where there is a whole one.

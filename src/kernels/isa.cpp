@@ -88,6 +88,11 @@ Kernels<T> make_kernels() {
   kernels.channel_vectors = kChannelVectors;
   kernels.channels_adjacent = kChannelsAdjacent;
   add_channel_tiles<T, channel_pixels<T>(kChannelVectors), kChannelVectors>(kernels);
+  if constexpr (kChannelsAdjacent) {
+    kernels.channel_tiles[2] = channel_tiles<T, 2, kChannelVectors>;
+    kernels.channel_tiles[3] = channel_tiles<T, 3, kChannelVectors>;
+    kernels.channel_tiles[4] = channel_tiles<T, 4, kChannelVectors>;
+  }
   kernels.row_tile = row_tile_of<T>;
   kernels.row_pair = row_pair_of<T>;
   kernels.row_gradient = row_gradient_of<T>;

@@ -21,6 +21,7 @@ constexpr int kMaxOuterRows = 16;   // MR: taps of the weight gradient's outer p
 constexpr int kMaxOuterVectors = 3;  // NV: vectors of their output channels
 constexpr int kMaxChannelPixels = 14;  // MR: pixels of a register tile whose vectors are channels
 constexpr int kMaxChannelVectors = 3;  // NV: its vectors of output channels
+constexpr int kMaxChannelTiles = 4;  // that one pixel's sums are taken for at once
 
 // Register tiles over rows (kernels/row_tile.hpp): R output rows of each of OC channels.
 // What a tile may have of them; not every kernel is there for each (row_tile.hpp).
@@ -145,6 +146,8 @@ struct ChannelTileArgs {
   // further with each step.
   const T* next_weight;
   Index next_step;
+  // Of several tiles of one pixel, which sum_step, before_step and this are apart; else unused.
+  Index weight_step = 0;
 };
 
 // target[(t * channels + c) * width + r] = source[r * row_stride + c * taps + t], 0 for r from
@@ -260,6 +263,8 @@ struct Kernels {
   int channel_pixels[kMaxChannelVectors + 1];  // largest MR for each NV
 
   void (*channel_tile[kMaxChannelPixels + 1][kMaxChannelVectors + 1])(const ChannelTileArgs<T>&);
+  // Tiles of one pixel, of the largest NV, by how many; null where one is taken at a time.
+  void (*channel_tiles[kMaxChannelTiles + 1])(const ChannelTileArgs<T>&);
   // The row tile of OC channels, R rows, KH and stride S; null where there is none.
   RowTile<T> (*row_tile)(int channels, int rows, int kernel, int stride);
   RowPair<T> (*row_pair)(int rows, int kernel);

@@ -46,16 +46,18 @@ void test_tile(const Kernels<T>& kernels, int m, int v, int mode) {
   sum.check();
 }
 
+// m pixels, or `tiles` of one.
 template <class T>
-void test_channel_tile(const Kernels<T>& kernels, int m, int v, int mode) {
+void test_channel_tile(const Kernels<T>& kernels, int m, int v, int mode, bool tiles = false) {
   const Index width = v * kernels.lanes, step = width + draw(0, 3);
-  const Index taps = draw(1, 4), channels = draw(1, 11), pixel_step = coin() ? 1 : draw(2, 9);
+  const Index taps = draw(1, 4), channels = draw(1, 11);
+  const Index pixel_step = tiles ? 0 : coin() ? 1 : draw(2, 9);
   const Index channel_step = kernels.channels_adjacent ? 1 : draw(1, 40);
   const bool accumulate = mode & 1, finish = mode & 2, biased = coin(), residual = coin();
   const bool apart = coin();  // what it begins with, from the sums
   const Index before_step = apart ? width + draw(0, 3) : step;
   const double floor = coin() ? 0 : -kInfinity, ceiling = coin() ? 6 : kInfinity;
-  begin_case("channel_tile",
+  begin_case(tiles ? "channel_tiles" : "channel_tile",
              {{"MR", m}, {"NV", v}, {"taps", taps}, {"channels", channels},
               {"pixel_step", pixel_step}, {"accumulate", accumulate}, {"apart", apart},
               {"finish", finish}, {"bias", biased}, {"residual", residual}});
@@ -68,8 +70,10 @@ void test_channel_tile(const Kernels<T>& kernels, int m, int v, int mode) {
   const Index tap_channels = draw(1, channels);  // fewer where a run goes on with the next tap's
   const Array<T> pixels =
       integers<T>(furthest + (channels - 1) * channel_step + (m - 1) * pixel_step + 1);
-  const Array<T> weight = integers<T>((most * tap_channels + channels) * width);
-  const Array<T> bias = integers<T>(width), other = integers<T>((m - 1) * step + width);
+  const Index weights = (most * tap_channels + channels) * width, bias_step = tiles ? width : 0;
+  const Index weight_step = tiles ? weights + draw(0, 9) : 0;
+  const Array<T> weight = integers<T>((m - 1) * weight_step + weights);
+  const Array<T> bias = integers<T>(m * width), other = integers<T>((m - 1) * step + width);
   if (draw(0, 5) == 0) pixels[furthest] = static_cast<T>(kNan);
   const Array<T> before = integers<T>((m - 1) * before_step + width);
   Target<T> sum((m - 1) * step + width);
@@ -82,20 +86,21 @@ void test_channel_tile(const Kernels<T>& kernels, int m, int v, int mode) {
       for (const ChannelTap& t : tap)
         for (Index c = 0; c < channels; ++c)
           value += static_cast<double>(pixels[t.offset + c * channel_step + p * pixel_step]) *
-                   static_cast<double>(weight[(t.index * tap_channels + c) * width + i]);
+                   static_cast<double>(
+                       weight[p * weight_step + (t.index * tap_channels + c) * width + i]);
       if (finish) {
-        if (biased) value += static_cast<double>(bias[i]);
+        if (biased) value += static_cast<double>(bias[p * bias_step + i]);
         if (residual) value += static_cast<double>(other[at]);
         value = finished(value, floor, ceiling);
       }
       sum.expect(at, value);
     }
-  kernels.channel_tile[m][v]({pixels.data(), tap.data(), taps, channels, tap_channels,
-                              channel_step, pixel_step, weight.data(), sum.data(), step,
-                              accumulate ? apart ? before.data() : sum.data() : nullptr,
-                              before_step, finish, static_cast<T>(floor), static_cast<T>(ceiling),
-                              biased ? bias.data() : nullptr, residual ? other.data() : nullptr,
-                              weight.data(), draw(0, 40)});
+  const auto kernel = tiles ? kernels.channel_tiles[m] : kernels.channel_tile[m][v];
+  kernel({pixels.data(), tap.data(), taps, channels, tap_channels, channel_step, pixel_step,
+          weight.data(), sum.data(), step,
+          accumulate ? apart ? before.data() : sum.data() : nullptr, before_step, finish,
+          static_cast<T>(floor), static_cast<T>(ceiling), biased ? bias.data() : nullptr,
+          residual ? other.data() : nullptr, weight.data(), draw(0, 40), weight_step});
   sum.check();
 }
 
@@ -146,6 +151,8 @@ void test_tiles(const Kernels<T>& kernels) {
       for (int v = 1; v <= kernels.tile_vectors[m]; ++v) test_tile(kernels, m, v, mode);
     for (int v = 1; v <= kernels.channel_vectors; ++v)
       for (int m = 1; m <= kernels.channel_pixels[v]; ++m) test_channel_tile(kernels, m, v, mode);
+    for (int m = 2; m <= kMaxChannelTiles && kernels.channel_tiles[m]; ++m)
+      test_channel_tile(kernels, m, kernels.channel_vectors, mode, true);
   }
   for (int repeat = 0; repeat < 4; ++repeat)
     for (int m = 1; m <= kMaxPlanePixels; ++m)
