@@ -207,6 +207,12 @@ def test_branches_write_to_their_channels():
     assert np.shares_memory(joined, second)
 
 
+@pytest.mark.parametrize("features, outputs", [(7, 1000), (1800, 96), (3300, 248), (1601, 152)])
+def test_single_rows(features, outputs):
+    net = nn.Sequential(nn.Linear(features, outputs), nn.ReLU(), nn.Linear(outputs, 72))
+    check(net, whole(1, features), whole(3, features))
+
+
 @pytest.mark.parametrize("images", [1, 3])
 @pytest.mark.parametrize("layout", [np.ascontiguousarray, last])
 def test_flattening_is_a_view_or_a_copy_within(images, layout):
