@@ -4,6 +4,7 @@
 // weights: [tap][ic][NV vectors]      sums: [pixel][NV vectors]
 #pragma once
 
+#include "conv/channel_ahead.hpp"
 #include "conv/channel_strip.hpp"
 #include "conv/channel_taps.hpp"
 #include "conv/channel_weights.hpp"
@@ -35,6 +36,7 @@ class ChannelMethod {
         in_place_(reads_in_place()),
         step_(in_place_ ? steps_in_place(shape, axes) : strip_.steps()),
         taps_(axes, step_, !in_place_, kernels.channels_adjacent),
+        ahead_(kernels.channels_adjacent, channels, axes.taps()),
         weights_(kernels, shape, axes) {}
 
   const StripLayout& layout() const { return layout_; }
@@ -83,7 +85,7 @@ class ChannelMethod {
     const T* const first = first_pixel(source);
     const Range inner = taps_.met_by_all(phase);
     for_each_tile(source, units, phase, [&](const Tile& tile, Index each) {
-      ask_for_next(source, units, tile, args);
+      ahead_.ask(source, units * kernels_.lanes, {tile.pixel, tile.pixel + tile.pixels}, args);
       args.pixels = first + offset_of(tile);
       args.sum = sum + tile.pixel * args.sum_step;
       args.before = add ? args.sum : nullptr;
@@ -114,7 +116,7 @@ class ChannelMethod {
     const T* const first = first_pixel(source);
     const Range inner = taps_.met_by_all(0);
     for_each_tile(source, units, 0, [&](const Tile& tile, Index each) {
-      ask_for_next(source, units, tile, args);
+      ahead_.ask(source, units * kernels_.lanes, {tile.pixel, tile.pixel + tile.pixels}, args);
       const Index at = tile.row * target.row_stride + tile.column * target.column_stride;
       T* const own = sum + tile.pixel * target.width;
       args.pixels = first + offset_of(tile);
@@ -122,7 +124,7 @@ class ChannelMethod {
       args.sum = target.target + at;
       args.residual = target.residual ? target.residual + at : nullptr;
       if (!is_in(inner, source, tile)) return finish_side(args, source, target, own, tile, each);
-      ask_for_outputs(args.sum + tile.pixels * args.sum_step, args.sum_step, tile.pixels,
+      ahead_.ask_for_outputs(args.sum + tile.pixels * args.sum_step, args.sum_step, tile.pixels,
                       target.width);
       add_widths(args, taps_of(source), each, 0, {0, taps_.widths(0)}, tile.pixels, units,
                  source.tiles);
@@ -176,10 +178,6 @@ class ChannelMethod {
   // ... of which copies would have more rows around them than in them (3 x 3 of 64 channels
   // takes 6% less with 256).
   static constexpr std::int64_t kCopiedPixels = 256;
-
-  // Elements of the next weights that a step of a tile asks for, at least; and of its own, how far
-  // ahead: over the end of a page, where the hardware stops.
-  static constexpr Index kLeastShare = 4, kAheadBytes = 8192;
 
   // Tasks that a plane with few channels gives, and the least pixels of one.
   static constexpr std::int64_t kEnoughTasks = 8, kLeastBlockPixels = 128;
@@ -265,39 +263,6 @@ class ChannelMethod {
     return args;
   }
 
-  // A tile asks for the next one's outputs, which stand in lines far apart: 3 channels 3 x 3 to 64 of
-  // 224 x 224 take 3.0 ms in place of 4.2.
-  static void ask_for_outputs(const T* pixel, Index step, std::int64_t pixels, Index width) {
-    for (std::int64_t p = 0; p < pixels; ++p, pixel += step) {
-      __builtin_prefetch(pixel, 1);
-      __builtin_prefetch(pixel + width - 1, 1);
-    }
-  }
-
-  // Each tile of pixels asks for its share of the weights of the next tile of channels; where
-  // nobody asked for its own, the first one asks for these a little ahead. Weights come from memory
-  // in every layer of a network: 512 channels of 7 x 7 to 2048 take 0.51 ms there, 0.59 without
-  // (AVX-512). Tiles of 16 registers have no room to ask: on a Zen 3, one pixel of 1280 channels to
-  // 1000 takes 0.23 ms without, 0.27 with.
-  void ask_for_next(const StripSource<T>& source, std::int64_t units, const Tile& tile,
-                    ChannelTileArgs<T>& args) const {
-    args.next_weight = args.weight;
-    args.next_step = 0;
-    if (kernels_.channels_adjacent || (!source.asks_ahead && !source.next_weight)) return;
-    const std::int64_t pixels = source.block.rows * source.block.columns;
-    const Index width = units * kernels_.lanes;
-    const Index share = width * tile.pixels / pixels;
-    if (source.asks_ahead && tile.pixel == 0) {
-      args.next_weight = args.weight + kAheadBytes / static_cast<Index>(sizeof(T));
-      args.next_step = width;
-      return;
-    }
-    if (!source.next_weight || share < kLeastShare) return;
-    const Index begin = source.channels * axes_.taps() * width / pixels * tile.pixel;
-    args.next_weight = source.next_weight + begin;
-    args.next_step = share;
-  }
-
   // Of a step of the sum: its part of what a run of channels takes to begin, too.
   double step_cycles(std::int64_t units, std::int64_t pixels) const {
     constexpr double kRunCycles = 20, kSides = 4;  // an image's sides break runs
@@ -340,6 +305,8 @@ class ChannelMethod {
     args.tap = taps + range.begin * each;
     args.taps = run && range.size() > 0 ? each : range.size() * each;
     args.channels = run ? range.size() * args.tap_channels : args.tap_channels;
+    if (kernels_.channels_adjacent && args.next_step > 0 && args.taps > 0)
+      return kernels_.channel_tile[pixels][units](ahead_.by_taps(args));
     (tiles > 1 ? kernels_.channel_tiles[tiles] : kernels_.channel_tile[pixels][units])(args);
   }
 
@@ -400,6 +367,7 @@ class ChannelMethod {
   bool in_place_;
   PixelSteps step_;
   ChannelTaps taps_;
+  ChannelAhead<T> ahead_;
   ChannelWeights<T> weights_;
 };
 

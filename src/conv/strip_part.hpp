@@ -101,7 +101,8 @@ class StripPart final : public Part<T> {
           const T* pixels = method_.in_place()
                                 ? source + i * shape_.input.outer + method_.origin(block)
                                 : strip + i * image_strip_;
-          return {pixels, block, channels, strip, next, brings_weights && t == 0, count,
+          return {pixels, block, channels, strip, i == 0 ? next : nullptr,
+                  brings_weights && t == 0 && i == 0, count,
                   units * method_.unit() * shape_.ic * taps_, image_sum()};
         };
         T* const own = sum + (chunks_.parts > 1 ? t : 0) * images * image_sum();

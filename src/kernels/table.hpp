@@ -142,8 +142,8 @@ struct ChannelTileArgs {
   bool finish;
   T floor, ceiling;
   const T *bias, *residual;
-  // Asked for meanwhile unless channels_adjacent: a line at next_weight, and so many elements
-  // further with each step.
+  // Asked for meanwhile: a line at next_weight, and so many elements further with each step; or,
+  // where channels_adjacent, all of so many elements for each tap.
   const T* next_weight;
   Index next_step;
   // Of several tiles of one pixel, which sum_step, before_step and this are apart; else unused.
