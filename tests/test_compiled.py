@@ -207,8 +207,9 @@ def test_branches_write_to_their_channels():
     assert np.shares_memory(joined, second)
 
 
-@pytest.mark.parametrize("features, outputs", [(7, 1000), (1800, 96), (3300, 248), (1601, 152)])
-def test_single_rows(features, outputs):
+@pytest.mark.parametrize("sizes", [(7, 1000), (1800, 96), (3300, 248), (1601, 152)])
+def test_single_rows(sizes):
+    features, outputs = sizes
     net = nn.Sequential(nn.Linear(features, outputs), nn.ReLU(), nn.Linear(outputs, 72))
     check(net, whole(1, features), whole(3, features))
 
