@@ -46,10 +46,17 @@ class ChannelMethod {
   std::int64_t images() const {
     return layout_.blocks() > 1 ? 1 : std::max<std::int64_t>(1, kImagePixels / axes_.outputs());
   }
-  // Of an image of one pixel, tiles so wide may be taken together.
+  // Tiles of so many units that `finish` takes together: all of which the weights stay in the first
+  // cache, so that a pixel is written at once; or, of an image of one pixel, some in one kernel.
   std::int64_t tiles_at_once(std::int64_t units) const {
-    const bool pixel = inside_ && axes_.outputs() == 1 && units == kernels_.channel_vectors;
-    return pixel && kernels_.channel_tiles[kMaxChannelTiles] ? kMaxChannelTiles : 1;
+    if (one_pixel())
+      return units == kernels_.channel_vectors && kernels_.channel_tiles[kMaxChannelTiles]
+                 ? kMaxChannelTiles
+                 : 1;
+    constexpr std::int64_t kNearBytes = 24 << 10;
+    const std::int64_t bytes = units * kernels_.lanes * chunk_ * axes_.taps() *
+                               static_cast<std::int64_t>(sizeof(T));
+    return chunk_ == shape_.ic ? std::max<std::int64_t>(1, kNearBytes / bytes) : 1;
   }
   bool in_place() const { return in_place_; }
   Index origin(const Block& block) const {
@@ -105,29 +112,41 @@ class ChannelMethod {
   }
   void finish(const StripSource<T>& source, const T* weight, bool add, T* sum,
               const StoreChannelsArgs<T>& target) const {
+    const bool pixel = source.tiles > 1 && one_pixel();
     ChannelTileArgs<T> args = tile_args(source, weight);
     args.finish = true;
     args.floor = floor_of(target.epilogue);
     args.ceiling = ceiling_of(target.epilogue);
-    args.bias = target.bias;
-    args.sum_step = source.tiles > 1 ? target.width : target.column_stride;
-    args.before_step = source.tiles > 1 ? source.sum_step : target.width;
+    args.sum_step = pixel ? target.width : target.column_stride;
+    args.before_step = pixel ? source.sum_step : target.width;
     const std::int64_t units = target.width / kernels_.lanes;
     const T* const first = first_pixel(source);
     const Range inner = taps_.met_by_all(0);
     for_each_tile(source, units, 0, [&](const Tile& tile, Index each) {
-      ahead_.ask(source, units * kernels_.lanes, {tile.pixel, tile.pixel + tile.pixels}, args);
       const Index at = tile.row * target.row_stride + tile.column * target.column_stride;
       T* const own = sum + tile.pixel * target.width;
+      const bool in = is_in(inner, source, tile);
       args.pixels = first + offset_of(tile);
+      args.weight = weight;
       args.before = add ? own : nullptr;
       args.sum = target.target + at;
+      args.bias = target.bias;
       args.residual = target.residual ? target.residual + at : nullptr;
-      if (!is_in(inner, source, tile)) return finish_side(args, source, target, own, tile, each);
-      ahead_.ask_for_outputs(args.sum + tile.pixels * args.sum_step, args.sum_step, tile.pixels,
-                      target.width);
-      add_widths(args, taps_of(source), each, 0, {0, taps_.widths(0)}, tile.pixels, units,
-                 source.tiles);
+      ahead_.ask(source, units * kernels_.lanes, {tile.pixel, tile.pixel + tile.pixels}, args);
+      ahead_.ask_for_outputs(args.sum + tile.pixels * target.column_stride, target.column_stride,
+                             tile.pixels, source.tiles * target.width);
+      for (std::int64_t t = 0; t < source.tiles; t += pixel ? source.tiles : 1) {
+        if (in)
+          add_widths(args, taps_of(source), each, 0, {0, taps_.widths(0)}, tile.pixels, units,
+                     pixel ? source.tiles : 1);
+        else
+          finish_side(args, source, target, own, tile, each);
+        args.weight += source.weight_step;
+        args.sum += target.width;
+        if (args.bias) args.bias += target.width;
+        if (args.residual) args.residual += target.width;
+        args.next_step = 0;
+      }
     });
   }
 
@@ -199,6 +218,8 @@ class ChannelMethod {
     const std::int64_t rows = (axes_.height.output - 1) / blocks + 1;
     return std::min(rows * axes_.width.output, StripLayout::kBlockPixels);
   }
+
+  bool one_pixel() const { return inside_ && axes_.outputs() == 1; }
 
   // Neighbouring pixels of a block; a row may be several that follow each other without gaps.
   struct Tile {
@@ -319,6 +340,7 @@ class ChannelMethod {
     place.rows = 1;
     place.columns = tile.pixels;
     place.target = args.sum;
+    place.bias = args.bias;
     place.residual = args.residual;
     args.finish = false;
     args.sum = sum;

@@ -88,10 +88,10 @@ class StripPart final : public Part<T> {
                         (g * shape_.ic + chunks_.begin(chunk)) * shape_.input.channel;
       for (std::int64_t i = 0; i < images && !method_.in_place(); ++i)
         method_.pack(source + i * shape_.input.outer, block, channels, strip + i * image_strip_);
-      const bool alone = packed && images == 1 && method_.can_finish(arrays, chunks_.parts);
+      const bool together = packed && images == 1 && method_.can_finish(arrays, chunks_.parts);
       for (std::int64_t t = 0, count; t < tasks.groups.size(group); t += count) {
         const std::int64_t tile = tasks.groups.begin(group) + t, units = tiles_.size(tile);
-        count = alone ? at_once(tile, tasks.groups.size(group) - t) : 1;
+        count = together ? at_once(tile, tasks.groups.size(group) - t) : 1;
         const T* weight = packed ? packed + weight_offset(g, tile, chunk) : own_weights;
         if (!packed) pack_tile(g, tile, chunk, arrays.weight, own_weights);
         const bool more = t + count < tasks.groups.size(group) || chunks_.parts == 1;
@@ -187,7 +187,7 @@ class StripPart final : public Part<T> {
                         std::min(units * method_.unit(), shape_.oc - first), units,
                         chunks_.size(chunk), packed);
   }
-  // The tiles that one image's sums are taken for at once: as many as are of one size.
+  // How many of the tiles `left` are taken at once: of those of one size.
   std::int64_t at_once(std::int64_t tile, std::int64_t left) const {
     const std::int64_t most = method_.tiles_at_once(tiles_.size(tile));
     while (left > 1 && tiles_.size(tile + left - 1) != tiles_.size(tile)) --left;

@@ -23,7 +23,11 @@ constexpr int channel_pixels(int vectors) {
   return most < kMost ? most : kMost;
 }
 
-template <class T, int MR, int NV, bool PixelsAdjacent>
+// Whether tiles of so many registers ask for the next weights as each tap begins.
+template <class T, int MR, int NV>
+constexpr bool kAskByTaps = kChannelsAdjacent && kEverySize<T> && MR * NV >= 9;
+
+template <class T, int MR, int NV, bool PixelsAdjacent, bool AskByTaps>
 FASTCONV_INLINE void channel_sums(const ChannelTileArgs<T>& args, Vec<T> (&sum)[MR][NV]) {
   constexpr Index kWidth = NV * kLanes<T>;
   const Index pixel_step = PixelsAdjacent ? 1 : args.pixel_step;
@@ -49,7 +53,7 @@ FASTCONV_INLINE void channel_sums(const ChannelTileArgs<T>& args, Vec<T> (&sum)[
       pixels += kChannelsAdjacent ? 1 : args.channel_step;
       weight += kWidth;
     };
-    if constexpr (kChannelsAdjacent) {
+    if constexpr (AskByTaps) {
       constexpr Index kLine = 64 / static_cast<Index>(sizeof(T));
       for (Index i = 0; i < args.next_step; i += kLine) __builtin_prefetch(next + i, 0, 2);
       next += args.next_step;
@@ -109,9 +113,11 @@ void channel_tile(const ChannelTileArgs<T>& args) {
   Vec<T> sum[MR][NV];
   begin_sums<T, MR, NV>(args, sum);
   if (!kChannelsAdjacent && args.pixel_step == 1)
-    channel_sums<T, MR, NV, !kChannelsAdjacent>(args, sum);
+    channel_sums<T, MR, NV, !kChannelsAdjacent, false>(args, sum);
+  else if (kAskByTaps<T, MR, NV> && args.next_step > 0)
+    channel_sums<T, MR, NV, false, kAskByTaps<T, MR, NV>>(args, sum);
   else
-    channel_sums<T, MR, NV, false>(args, sum);
+    channel_sums<T, MR, NV, false, false>(args, sum);
   end_sums<T, MR, NV, 0>(args, sum);
 }
 
