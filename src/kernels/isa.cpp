@@ -76,6 +76,15 @@ constexpr void add_plane_tiles(Kernels<T>& kernels) {
   }
 }
 
+template <class T, int R>
+constexpr void add_plane_rows(Kernels<T>& kernels) {
+  if constexpr (R > 0) {
+    kernels.plane_row[R][1] = plane_row<T, R, 1>;
+    kernels.plane_row[R][2] = plane_row<T, R, 2>;
+    add_plane_rows<T, R - 1>(kernels);
+  }
+}
+
 template <class T>
 Kernels<T> make_kernels() {
   Kernels<T> kernels{};
@@ -97,6 +106,7 @@ Kernels<T> make_kernels() {
   kernels.row_pair = row_pair_of<T>;
   kernels.row_gradient = row_gradient_of<T>;
   add_plane_tiles<T, kMaxPlanePixels>(kernels);
+  add_plane_rows<T, kPlaneRows>(kernels);
   kernels.pack_weight = pack_weight<T>;
   kernels.pack_taps = pack_taps<T>;
   kernels.pack_panel = pack_panel<T>;

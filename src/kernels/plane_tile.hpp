@@ -1,5 +1,5 @@
-// The register tile of depthwise convolution on channels-last memory: MR pixels, a vector of
-// channels at a time, each with its own weights.
+// Depthwise convolution on channels-last memory, a vector of channels at a time, each with its own
+// weights: a register tile of MR pixels for any taps, and rows of pixels for 3 x 3.
 #pragma once
 
 #include "kernels/epilogue.hpp"
@@ -16,7 +16,7 @@ void plane_tile(const PlaneTileArgs<T>& args) {
     Vec<T> sum[MR] = {};
     for (Index i = 0; i < args.taps; ++i) {
       const Index t = args.tap ? args.tap[i] : i;
-      const Vec<T> weight = part.load(args.weight + t * args.channels + c);
+      const Vec<T> weight = part.load(args.weight + t * args.weight_step + c);
       const T* pixels = args.pixels + args.offset[t] + c;
       FASTCONV_UNROLL
       for (int p = 0; p < MR; ++p) sum[p] += part.load(pixels + p * args.pixel_step) * weight;
@@ -29,6 +29,58 @@ void plane_tile(const PlaneTileArgs<T>& args) {
       sum[p] = bounds.exact ? bounds(sum[p]) : activate_apart<T, kLanes<T>>(sum[p], args.epilogue);
       part.store(args.target + at, sum[p]);
     }
+  });
+}
+
+// R rows of a 3 x 3 window with stride S. Weights stay in registers, and each pixel is loaded once
+// for all outputs of the row that meet it.
+template <class T, int R, int S>
+void plane_row(const PlaneRowArgs<T>& args) {
+  const Bounds<T> bounds(args.epilogue);
+  for_vectors<T>(args.channels, [&](const auto& part, Index c) FASTCONV_LAMBDA {
+    Vec<T> weight[3][R];
+    FASTCONV_UNROLL
+    for (int w = 0; w < 3; ++w) {
+      FASTCONV_UNROLL
+      for (int r = 0; r < R; ++r)
+        weight[w][r] = part.load(args.weight + (w * args.weight_rows + r) * args.weight_step + c);
+    }
+    const Vec<T> bias = args.bias ? part.load(args.bias + c) : Vec<T>{};
+    const T* pixels = args.pixels + c;
+    T* target = args.target + c;
+    Vec<T> column[R];
+    const auto next = [&]() FASTCONV_LAMBDA {
+      FASTCONV_UNROLL
+      for (int r = 0; r < R; ++r) column[r] = part.load(pixels + r * args.row_step);
+      pixels += args.pixel_step;
+    };
+    const auto add = [&](Vec<T>& sum, int w) FASTCONV_LAMBDA {
+      FASTCONV_UNROLL
+      for (int r = 0; r < R; ++r) sum += column[r] * weight[w][r];
+    };
+    const auto put = [&](Vec<T> sum) FASTCONV_LAMBDA {
+      if (args.bias) sum += bias;
+      part.store(target, bounds(sum));
+      target += args.target_step;
+    };
+    const Vec<T> zero = {};
+    Vec<T> first = zero, second = zero;  // outputs that lack their last column, and last two
+    if (args.before == 0) next(), add(S == 1 ? second : first, 0);
+    if constexpr (S == 1) {
+      next(), add(first = second, 1), add(second = zero, 0);
+      for (Index i = 0; i < args.whole; ++i) {
+        next(), add(first, 2), put(first);
+        add(first = second, 1), add(second = zero, 0);
+      }
+    } else {
+      for (Index i = 0; i < args.whole; ++i) {
+        next(), add(first, 1);
+        next(), add(first, 2), put(first);
+        add(first = zero, 0);
+      }
+      if (args.after) next(), add(first, 1);
+    }
+    if (args.after) put(first);
   });
 }
 

@@ -219,7 +219,7 @@ template <class T>
 using RowGradient = void (*)(const RowGradientArgs<T>&);
 
 // target[p * target_step + c] = activation(bias[c] + residual[p * target_step + c] + sum over taps
-// t of pixels[offset[t] + p * pixel_step + c] * weight[t * channels + c]), for MR pixels p and all
+// t of pixels[offset[t] + p * pixel_step + c] * weight[t * weight_step + c]), for MR pixels p and all
 // channels c; or, with `tap`, over the taps tap[t].
 template <class T>
 struct PlaneTileArgs {
@@ -227,12 +227,32 @@ struct PlaneTileArgs {
   const Index *offset, *tap;
   Index taps, pixel_step, channels;
   const T* weight;
+  Index weight_step;
   T* target;
   Index target_step;
   const T* bias;      // or null
   const T* residual;  // or null
   Epilogue<T> epilogue;
 };
+
+// target[p * target_step + c] = bounds(bias[c] + sum over w < 3, r < R of
+//     pixels[r * row_step + (p * S + w - before) * pixel_step + c]
+//     * weight[(w * weight_rows + r) * weight_step + c])
+// for `whole` pixels p, and one more without its last column if `after`; the first of all is without
+// its first if `before`, and its second then stands at `pixels`.
+template <class T>
+struct PlaneRowArgs {
+  const T* pixels;
+  Index row_step, pixel_step, channels;
+  Index before, whole, after;
+  const T* weight;
+  Index weight_rows, weight_step;
+  T* target;
+  Index target_step;
+  const T* bias;  // or null
+  Epilogue<T> epilogue;  // bounds alone
+};
+constexpr int kPlaneRows = 3, kPlaneStrides = 2;  // R and S, at most
 
 // target(c, row, column) = activation(sum[(row * columns + column) * width + c] + bias[c] +
 // residual(c, row, column)); with phases, as in StoreArgs, each has ceil(columns / phases) columns.
@@ -271,6 +291,7 @@ struct Kernels {
   // The weight gradient of KH rows and stride S; null where there is none.
   RowGradient<T> (*row_gradient)(int kernel, int stride);
   void (*plane_tile[kMaxPlanePixels + 1])(const PlaneTileArgs<T>&);
+  void (*plane_row[kPlaneRows + 1][kPlaneStrides + 1])(const PlaneRowArgs<T>&);
   void (*pack_weight)(const PackWeightArgs<T>&);
   void (*pack_taps)(const PackTapsArgs<T>&);
   // target[k * rows + r] = source[r * row_stride + k]

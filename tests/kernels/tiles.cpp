@@ -121,7 +121,8 @@ void test_plane_tile(const Kernels<T>& kernels, int m, Index channels) {
     furthest = std::max(furthest, offset.back());
   }
   const Array<T> pixels = integers<T>(furthest + (m - 1) * pixel_step + channels);
-  const Array<T> weight = integers<T>((tap.back() + 1) * channels);
+  const Index weight_step = channels + draw(0, 5);
+  const Array<T> weight = integers<T>(tap.back() * weight_step + channels);
   const Array<T> bias = integers<T>(channels), other = integers<T>((m - 1) * step + channels);
   Target<T> target((m - 1) * step + channels);
   for (Index p = 0; p < m; ++p)
@@ -131,14 +132,49 @@ void test_plane_tile(const Kernels<T>& kernels, int m, Index channels) {
       for (Index t : tap)
         value += static_cast<double>(
                      pixels[offset[static_cast<std::size_t>(t)] + p * pixel_step + c]) *
-                 static_cast<double>(weight[t * channels + c]);
+                 static_cast<double>(weight[t * weight_step + c]);
       if (residual) value += static_cast<double>(other[at]);
       target.expect(at, activate(value, epilogue));
     }
   kernels.plane_tile[m]({pixels.data(), offset.data(), some ? tap.data() : nullptr,
                          static_cast<Index>(tap.size()), pixel_step, channels, weight.data(),
-                         target.data(), step, biased ? bias.data() : nullptr,
+                         weight_step, target.data(), step, biased ? bias.data() : nullptr,
                          residual ? other.data() : nullptr, epilogue});
+  target.check();
+}
+
+template <class T>
+void test_plane_row(const Kernels<T>& kernels, int rows, int stride, Index channels) {
+  const Index pixel_step = channels + draw(0, 3), step = channels + draw(0, 3);
+  const Index before = draw(0, 1), after = draw(0, 1), whole = draw(before + after ? 0 : 1, 9);
+  const Index outputs = whole + after, columns = (outputs - 1) * stride + 3 - before - after;
+  if (columns < 1 || outputs < 1) return;
+  const Index row_step = columns * pixel_step + draw(0, 9), weight_rows = draw(rows, 4);
+  const Index weight_step = channels + draw(0, 5);
+  const bool biased = coin();
+  const Epilogue<T> epilogue{coin() ? Activation::relu6 : Activation::none, T{0}};
+  begin_case("plane_row", {{"R", rows}, {"S", stride}, {"channels", channels}, {"before", before},
+                           {"whole", whole}, {"after", after}, {"bias", biased}});
+  const Array<T> pixels =
+      integers<T>((rows - 1) * row_step + (columns - 1) * pixel_step + channels);
+  const Array<T> weight = integers<T>((2 * weight_rows + rows - 1) * weight_step + channels);
+  const Array<T> bias = integers<T>(channels);
+  Target<T> target((outputs - 1) * step + channels);
+  for (Index p = 0; p < outputs; ++p)
+    for (Index c = 0; c < channels; ++c) {
+      double value = biased ? static_cast<double>(bias[c]) : 0;
+      for (Index w = 0; w < 3; ++w)
+        for (Index r = 0; r < rows; ++r) {
+          const Index column = p * stride + w - before;
+          if (column < 0 || column >= columns) continue;
+          value += static_cast<double>(pixels[r * row_step + column * pixel_step + c]) *
+                   static_cast<double>(weight[(w * weight_rows + r) * weight_step + c]);
+        }
+      target.expect(p * step + c, activate(value, epilogue));
+    }
+  kernels.plane_row[rows][stride]({pixels.data(), row_step, pixel_step, channels, before, whole,
+                                   after, weight.data(), weight_rows, weight_step, target.data(),
+                                   step, biased ? bias.data() : nullptr, epilogue});
   target.check();
 }
 
@@ -157,6 +193,11 @@ void test_tiles(const Kernels<T>& kernels) {
   for (int repeat = 0; repeat < 4; ++repeat)
     for (int m = 1; m <= kMaxPlanePixels; ++m)
       for (Index channels : edges(kernels.lanes)) test_plane_tile(kernels, m, channels);
+  for (int repeat = 0; repeat < 16; ++repeat)
+    for (int rows = 1; rows <= kPlaneRows; ++rows)
+      for (int stride = 1; stride <= kPlaneStrides; ++stride)
+        for (Index channels : edges(kernels.lanes))
+          test_plane_row(kernels, rows, stride, channels);
 }
 
 template void test_tiles(const Kernels<float>&);
