@@ -281,6 +281,25 @@ def test_gradients_by_finite_differences_and_adjoint(isa, args):
     assert (linear * gy).sum() == pytest.approx((w * gw).sum(), rel=1e-12)
 
 
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("seed", range(4))
+def test_depthwise_rows_of_channels_last_memory(isa, dtype, threads, seed, stride):
+    """3 x 3 with every padding of 0 to 2, around rows of any length."""
+    draw, rng = random.Random(seed), np.random.default_rng(seed)
+    for _ in range(12):
+        channels, batch = draw.choice([1, 3, 8, 17, 33, 64, 100, 210]), draw.choice([1, 1, 2])
+        height, width = draw.randint(1, 9), draw.choice([*range(1, 12), 39, 40, 41, 80, 83, 121])
+        padding = [[draw.randint(0, 2), draw.randint(0, 2)] for _ in range(2)]
+        dilation = draw.choice([1, 1, (2, 1), (1, 2)])
+        fill = [3 - size - sum(pair) for size, pair in zip((height, width), padding, strict=True)]
+        height, width = height + max(0, fill[0]) + 2, width + max(0, fill[1]) + 2
+        x = np.moveaxis(integers(rng, (batch, height, width, channels), dtype), -1, 1)
+        w, b = integers(rng, (channels, 1, 3, 3), dtype), integers(rng, channels, dtype)
+        how = {"stride": stride, "padding": padding, "dilation": dilation, "groups": channels}
+        expected = reference.conv2d(x, w, b, **how)
+        equal(fc.conv2d(x, w, b, **how), expected, dtype, f"{x.shape} {how}")
+
+
 @pytest.mark.parametrize("out_channels", [1, 2, 5])
 @pytest.mark.parametrize(
     ("kernel", "dilation"), [((5, 5), (2, 2)), ((2, 7), (3, 1)), ((9, 1), (1, 1))]
