@@ -62,7 +62,10 @@ class StripPart final : public Part<T> {
     const std::int64_t all = chunks_.parts > 1 ? kSumBytes / bytes(method_.images() * image_sum())
                                                : tiles_.parts;
     const std::int64_t fewest = (wanted - 1) / std::max<std::int64_t>(other, 1) + 1;
-    const Split groups(tiles_.parts, std::min(all, tiles_.parts / fewest));
+    std::int64_t most = std::min(all, tiles_.parts / fewest);
+    const std::int64_t together = method_.tiles_at_once(tiles_.largest());
+    if (most > together) most -= most % together;
+    const Split groups(tiles_.parts, most);
     const std::int64_t sums = chunks_.parts > 1 ? groups.largest() : 1;
     return {other * groups.parts,
             images_.largest() * (image_strip_ + sums * image_sum()) + 2 * kSlack + tile_weights(),
