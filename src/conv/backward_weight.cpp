@@ -44,7 +44,12 @@ class WeightGradient {
                                                shape.n)
                     : 1),
         in_place_(Method::kAnyStrips && readable_in_place()) {
-    const std::int64_t units = shape.g * row_units_.parts * column_units_.parts;
+    const auto count = [&] { return shape.g * row_units_.parts * column_units_.parts; };
+    // An input that is read in place may be read by more units, which costs less than to add the
+    // sums of chunks (64 channels of 56 x 56, 3x3: 1.1 to 1.2 times as fast).
+    if (in_place_ && strips_ > 1 && strips_ <= kEnoughTasks && count() < kEnoughTasks)
+      row_units_ = Split(row_units_.total, kMaxOuterVectors);
+    const std::int64_t units = count();
     chunks_ = Split(strips_, (strips_ - 1) / std::max<std::int64_t>(1, kEnoughTasks / units) + 1);
 
     column_offset_.reserve(static_cast<std::size_t>(shape.ic * taps_));
