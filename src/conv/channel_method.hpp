@@ -56,7 +56,8 @@ class ChannelMethod {
     constexpr std::int64_t kNearBytes = 24 << 10;
     const std::int64_t bytes = units * kernels_.lanes * chunk_ * axes_.taps() *
                                static_cast<std::int64_t>(sizeof(T));
-    return chunk_ == shape_.ic ? std::max<std::int64_t>(1, kNearBytes / bytes) : 1;
+    const bool whole = chunk_ == shape_.ic && bytes > 0;
+    return whole ? std::max<std::int64_t>(1, kNearBytes / bytes) : 1;
   }
   bool in_place() const { return in_place_; }
   Index origin(const Block& block) const {
