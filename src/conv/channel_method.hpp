@@ -328,7 +328,7 @@ class ChannelMethod {
     args.taps = run && range.size() > 0 ? each : range.size() * each;
     args.channels = run ? range.size() * args.tap_channels : args.tap_channels;
     if (kernels_.channels_adjacent && args.next_step > 0 && args.taps > 0)
-      return kernels_.channel_tile[pixels][units](ahead_.by_taps(args));
+      return ahead_.run_by_taps(kernels_.channel_tile[pixels][units], args);
     (tiles > 1 ? kernels_.channel_tiles[tiles] : kernels_.channel_tile[pixels][units])(args);
   }
 

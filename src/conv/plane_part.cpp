@@ -25,7 +25,7 @@ class PlanePart final : public Part<T> {
         for (const Tap& h : axes.height.taps)
           offset_.push_back(d.offset * stride.axis[0] + h.offset * stride.axis[1] +
                             t.offset * stride.axis[2]);
-    by_rows_ = are_rows();
+    by_rows_ = kRows && are_rows();
   }
 
   std::int64_t packed_size() const override { return shape_.g * axes_.taps(); }
@@ -65,15 +65,17 @@ class PlanePart final : public Part<T> {
     const Split rows(axes_.height.output, (axes_.height.output - 1) / bands + 1);
     const std::int64_t band = task % bands, od = task / bands % axes_.depth.output;
     const std::int64_t n = task / bands / axes_.depth.output;
-    const bool by_rows = by_rows_ && !arrays.residual && bounds_only(arrays.epilogue);
+    [[maybe_unused]] const bool by_rows =
+        by_rows_ && !arrays.residual && bounds_only(arrays.epilogue);
     const Split blocks(tasks.groups.size(group), near_lines());
     for (std::int64_t b = 0; b < blocks.parts; ++b) {
       const std::int64_t first = (tasks.groups.begin(group) + blocks.begin(b)) * kLine;
       const std::int64_t count = std::min(blocks.size(b) * kLine, shape_.g - first);
       for (std::int64_t row = 0; row < rows.size(band); ++row) {
         const Place place{n, od, rows.begin(band) + row, first, count};
-        if (!by_rows || !run_row(place, arrays, packed))
-          run_tiles(place, arrays, packed, reinterpret_cast<Index*>(workspace));
+        if constexpr (kRows)
+          if (by_rows && run_row(place, arrays, packed)) continue;
+        run_tiles(place, arrays, packed, reinterpret_cast<Index*>(workspace));
       }
     }
   }
@@ -88,6 +90,7 @@ class PlanePart final : public Part<T> {
   }
 
  private:
+  static constexpr bool kRows = sizeof(T) == 4;  // of the others there are no kernels
   static constexpr std::int64_t kSlack = 64;
   // Of a pixel, so that the hardware brings neighbours; and the pixels of a row whose lines stay in
   // the first cache for the next channels (32 channels of 112 x 112: 0.12 ms, 0.16 with all).
@@ -116,6 +119,7 @@ class PlanePart final : public Part<T> {
       return t.size() == 3 && t[1].offset - t[0].offset == step &&
              t[2].offset - t[1].offset == step;
     };
+    if (shape_.g % kernels_.lanes != 0) return false;
     if (axes_.depth.taps.size() != 1 || !even(w, 1) || w.step > kPlaneStrides) return false;
     if (!even(h, h.taps.size() == 3 ? h.taps[1].offset - h.taps[0].offset : 0)) return false;
     const std::int64_t last = (w.output - 1) * w.step + w.taps[2].offset;
@@ -130,7 +134,8 @@ class PlanePart final : public Part<T> {
     std::size_t first = 0, last = 3;
     while (first < last && !meets(h, place.oh, h.taps[first])) ++first;
     while (last > first && !meets(h, place.oh, h.taps[last - 1])) --last;
-    if (first == last || !meets(axes_.depth, place.od, axes_.depth.taps[0])) return false;
+    const auto kernel = kernels_.plane_row[last - first][w.step];
+    if (!kernel || !meets(axes_.depth, place.od, axes_.depth.taps[0])) return false;
     const Index row_step = (h.taps[1].offset - h.taps[0].offset) * in.axis[1];
     const Index before = w.taps[0].offset < 0;
     const Index after = (w.output - 1) * w.step + w.taps[2].offset == w.input;
@@ -151,7 +156,7 @@ class PlanePart final : public Part<T> {
       args.before = part == 0 ? before : 0;
       args.after = part + 1 == parts.parts ? after : 0;
       args.whole = parts.size(part) - args.after;
-      kernels_.plane_row[last - first][w.step](args);
+      kernel(args);
       args.pixels += (parts.size(part) * w.step - args.before) * args.pixel_step;
       args.target += parts.size(part) * args.target_step;
     }
@@ -166,7 +171,11 @@ class PlanePart final : public Part<T> {
     const T* const image = arrays.input + place.n * in.outer + place.od * d.step * in.axis[0] +
                            place.oh * h.step * in.axis[1] + place.channel;
     const Index row = target(place), step = w.stride * shape_.output.axis[2];
-    const auto tile = [&](std::int64_t ow, std::int64_t pixels, Index taps) {
+    Index taps = 0;
+    for (std::int64_t ow = 0, pixels; ow < w.output; ow += pixels) {
+      const bool inner = ow >= first_ && ow < last_;
+      pixels = inner ? Split(last_ - ow, kMaxPlanePixels).largest() : 1;
+      if (!inner || ow == first_) taps = find_taps(place, ow, tap);
       const Index at = row + ow * step;
       kernels_.plane_tile[pixels]({image + ow * w.step * in.axis[2], offset_.data(), tap, taps,
                                    w.step * in.axis[2], place.channels, packed + place.channel,
@@ -174,16 +183,7 @@ class PlanePart final : public Part<T> {
                                    arrays.bias ? arrays.bias + place.channel : nullptr,
                                    arrays.residual ? arrays.residual + at : nullptr,
                                    arrays.epilogue});
-    };
-    const auto edge = [&](std::int64_t ow) { tile(ow, 1, find_taps(place, ow, tap)); };
-    for (std::int64_t ow = 0; ow < first_; ++ow) edge(ow);
-    if (first_ < last_) {
-      const Index taps = find_taps(place, first_, tap);
-      const Split tiles(last_ - first_, kMaxPlanePixels);
-      for (std::int64_t i = 0; i < tiles.parts; ++i)
-        tile(first_ + tiles.begin(i), tiles.size(i), taps);
     }
-    for (std::int64_t ow = std::max(first_, last_); ow < w.output; ++ow) edge(ow);
   }
 
   Index target(const Place& place) const {

@@ -25,7 +25,7 @@ constexpr int channel_pixels(int vectors) {
 
 // Whether tiles of so many registers ask for the next weights as each tap begins.
 template <class T, int MR, int NV>
-constexpr bool kAskByTaps = kChannelsAdjacent && kEverySize<T> && MR * NV >= 9;
+constexpr bool kAskByTaps = kChannelsAdjacent && kEverySize<T> && NV == kChannelVectors && MR > 2;
 
 template <class T, int MR, int NV, bool PixelsAdjacent, bool AskByTaps>
 FASTCONV_INLINE void channel_sums(const ChannelTileArgs<T>& args, Vec<T> (&sum)[MR][NV]) {

@@ -78,11 +78,8 @@ constexpr void add_plane_tiles(Kernels<T>& kernels) {
 
 template <class T, int R>
 constexpr void add_plane_rows(Kernels<T>& kernels) {
-  if constexpr (R > 0) {
-    kernels.plane_row[R][1] = plane_row<T, R, 1>;
-    kernels.plane_row[R][2] = plane_row<T, R, 2>;
-    add_plane_rows<T, R - 1>(kernels);
-  }
+  kernels.plane_row[R][1] = plane_row<T, R, 1>;
+  kernels.plane_row[R][2] = plane_row<T, R, 2>;
 }
 
 template <class T>
@@ -97,16 +94,17 @@ Kernels<T> make_kernels() {
   kernels.channel_vectors = kChannelVectors;
   kernels.channels_adjacent = kChannelsAdjacent;
   add_channel_tiles<T, channel_pixels<T>(kChannelVectors), kChannelVectors>(kernels);
-  if constexpr (kChannelsAdjacent) {
+  if constexpr (kChannelsAdjacent && kEverySize<T>) {
     kernels.channel_tiles[2] = channel_tiles<T, 2, kChannelVectors>;
     kernels.channel_tiles[3] = channel_tiles<T, 3, kChannelVectors>;
     kernels.channel_tiles[4] = channel_tiles<T, 4, kChannelVectors>;
+    add_plane_rows<T, kPlaneRows - 1>(kernels);
+    add_plane_rows<T, kPlaneRows>(kernels);
   }
   kernels.row_tile = row_tile_of<T>;
   kernels.row_pair = row_pair_of<T>;
   kernels.row_gradient = row_gradient_of<T>;
   add_plane_tiles<T, kMaxPlanePixels>(kernels);
-  add_plane_rows<T, kPlaneRows>(kernels);
   kernels.pack_weight = pack_weight<T>;
   kernels.pack_taps = pack_taps<T>;
   kernels.pack_panel = pack_panel<T>;

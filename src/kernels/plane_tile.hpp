@@ -33,25 +33,25 @@ void plane_tile(const PlaneTileArgs<T>& args) {
 }
 
 // R rows of a 3 x 3 window with stride S. Weights stay in registers, and each pixel is loaded once
-// for all outputs of the row that meet it.
+// for all outputs of the row that meet it. Channels are whole vectors.
 template <class T, int R, int S>
 void plane_row(const PlaneRowArgs<T>& args) {
   const Bounds<T> bounds(args.epilogue);
-  for_vectors<T>(args.channels, [&](const auto& part, Index c) FASTCONV_LAMBDA {
+  for (Index c = 0; c < args.channels; c += kLanes<T>) {
     Vec<T> weight[3][R];
     FASTCONV_UNROLL
     for (int w = 0; w < 3; ++w) {
       FASTCONV_UNROLL
       for (int r = 0; r < R; ++r)
-        weight[w][r] = part.load(args.weight + (w * args.weight_rows + r) * args.weight_step + c);
+        weight[w][r] = load(args.weight + (w * args.weight_rows + r) * args.weight_step + c);
     }
-    const Vec<T> bias = args.bias ? part.load(args.bias + c) : Vec<T>{};
+    const Vec<T> bias = args.bias ? load(args.bias + c) : Vec<T>{};
     const T* pixels = args.pixels + c;
     T* target = args.target + c;
     Vec<T> column[R];
     const auto next = [&]() FASTCONV_LAMBDA {
       FASTCONV_UNROLL
-      for (int r = 0; r < R; ++r) column[r] = part.load(pixels + r * args.row_step);
+      for (int r = 0; r < R; ++r) column[r] = load(pixels + r * args.row_step);
       pixels += args.pixel_step;
     };
     const auto add = [&](Vec<T>& sum, int w) FASTCONV_LAMBDA {
@@ -60,7 +60,7 @@ void plane_row(const PlaneRowArgs<T>& args) {
     };
     const auto put = [&](Vec<T> sum) FASTCONV_LAMBDA {
       if (args.bias) sum += bias;
-      part.store(target, bounds(sum));
+      store(target, bounds(sum));
       target += args.target_step;
     };
     const Vec<T> zero = {};
@@ -81,7 +81,7 @@ void plane_row(const PlaneRowArgs<T>& args) {
       if (args.after) next(), add(first, 1);
     }
     if (args.after) put(first);
-  });
+  }
 }
 
 }  // namespace

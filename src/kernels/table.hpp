@@ -291,6 +291,7 @@ struct Kernels {
   // The weight gradient of KH rows and stride S; null where there is none.
   RowGradient<T> (*row_gradient)(int kernel, int stride);
   void (*plane_tile[kMaxPlanePixels + 1])(const PlaneTileArgs<T>&);
+  // By R and S; null where there is none.
   void (*plane_row[kPlaneRows + 1][kPlaneStrides + 1])(const PlaneRowArgs<T>&);
   void (*pack_weight)(const PackWeightArgs<T>&);
   void (*pack_taps)(const PackTapsArgs<T>&);

@@ -196,8 +196,8 @@ void test_tiles(const Kernels<T>& kernels) {
   for (int repeat = 0; repeat < 16; ++repeat)
     for (int rows = 1; rows <= kPlaneRows; ++rows)
       for (int stride = 1; stride <= kPlaneStrides; ++stride)
-        for (Index channels : edges(kernels.lanes))
-          test_plane_row(kernels, rows, stride, channels);
+        if (kernels.plane_row[rows][stride])
+          test_plane_row(kernels, rows, stride, draw(1, 4) * kernels.lanes);
 }
 
 template void test_tiles(const Kernels<float>&);
