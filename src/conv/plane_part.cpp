@@ -49,7 +49,7 @@ class PlanePart final : public Part<T> {
   Tasks tasks(std::int64_t wanted) const override {
     const std::int64_t lines = (shape_.g - 1) / kLine + 1, planes = shape_.n * axes_.depth.output;
     const Split groups(lines, std::max(kLeastLines, (lines - 1) / wanted + 1));
-    const std::int64_t bands = (wanted - 1) / (planes * groups.parts) + 1;
+    const std::int64_t bands = (wanted - 1) / std::max<std::int64_t>(planes * groups.parts, 1) + 1;
     const Split rows(axes_.height.output, (axes_.height.output - 1) / bands + 1);
     return {planes * rows.parts * groups.parts,
             (axes_.taps() * static_cast<std::int64_t>(sizeof(Index)) + kSlack) /
@@ -148,7 +148,8 @@ class PlanePart final : public Part<T> {
     args.channels = place.channels;
     args.weight = packed + static_cast<Index>(first) * shape_.g + place.channel;
     args.weight_rows = 3, args.weight_step = shape_.g;
-    args.target = arrays.output + target(place), args.target_step = w.stride * shape_.output.axis[2];
+    args.target = arrays.output + target(place);
+    args.target_step = w.stride * shape_.output.axis[2];
     args.bias = arrays.bias ? arrays.bias + place.channel : nullptr;
     args.epilogue = arrays.epilogue;
     const Split parts(w.output, kRowPixels);
