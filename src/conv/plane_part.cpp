@@ -25,7 +25,7 @@ class PlanePart final : public Part<T> {
         for (const Tap& h : axes.height.taps)
           offset_.push_back(d.offset * stride.axis[0] + h.offset * stride.axis[1] +
                             t.offset * stride.axis[2]);
-    by_rows_ = kRows && are_rows();
+    by_rows_ = are_rows();
   }
 
   std::int64_t packed_size() const override { return shape_.g * axes_.taps(); }
@@ -50,7 +50,7 @@ class PlanePart final : public Part<T> {
     const std::int64_t lines = (shape_.g - 1) / kLine + 1, planes = shape_.n * axes_.depth.output;
     const Split groups(lines, std::max(kLeastLines, (lines - 1) / wanted + 1));
     const std::int64_t bands = (wanted - 1) / std::max<std::int64_t>(planes * groups.parts, 1) + 1;
-    const Split rows(axes_.height.output, (axes_.height.output - 1) / bands + 1);
+    const Split rows = rows_of(bands);
     return {planes * rows.parts * groups.parts,
             (axes_.taps() * static_cast<std::int64_t>(sizeof(Index)) + kSlack) /
                     static_cast<std::int64_t>(sizeof(T)) + 1,
@@ -62,20 +62,19 @@ class PlanePart final : public Part<T> {
     const std::int64_t bands = tasks.count / tasks.groups.parts / shape_.n / axes_.depth.output;
     const std::int64_t group = task % tasks.groups.parts;
     task /= tasks.groups.parts;
-    const Split rows(axes_.height.output, (axes_.height.output - 1) / bands + 1);
+    const Split rows = rows_of(bands);
     const std::int64_t band = task % bands, od = task / bands % axes_.depth.output;
     const std::int64_t n = task / bands / axes_.depth.output;
-    [[maybe_unused]] const bool by_rows =
-        by_rows_ && !arrays.residual && bounds_only(arrays.epilogue);
+    const bool by_rows =
+        kRows && by_rows_ && !arrays.residual && bounds_only(arrays.epilogue);
     const Split blocks(tasks.groups.size(group), near_lines());
     for (std::int64_t b = 0; b < blocks.parts; ++b) {
       const std::int64_t first = (tasks.groups.begin(group) + blocks.begin(b)) * kLine;
       const std::int64_t count = std::min(blocks.size(b) * kLine, shape_.g - first);
       for (std::int64_t row = 0; row < rows.size(band); ++row) {
         const Place place{n, od, rows.begin(band) + row, first, count};
-        if constexpr (kRows)
-          if (by_rows && run_row(place, arrays, packed)) continue;
-        run_tiles(place, arrays, packed, reinterpret_cast<Index*>(workspace));
+        if (!by_rows || !run_row(place, arrays, packed))
+          run_tiles(place, arrays, packed, reinterpret_cast<Index*>(workspace));
       }
     }
   }
@@ -85,8 +84,10 @@ class PlanePart final : public Part<T> {
            static_cast<double>(kernels_.lanes);
   }
   PartInfo info() const override {
-    return {"direct", in_words("# pixels x # channels in registers, read in place",
-                               {kMaxPlanePixels, kernels_.lanes})};
+    return {"direct", by_rows_ ? in_words("rows of outputs x # channels in registers, read in place",
+                                          {kernels_.lanes})
+                               : in_words("# pixels x # channels in registers, read in place",
+                                          {kMaxPlanePixels, kernels_.lanes})};
   }
 
  private:
@@ -102,28 +103,31 @@ class PlanePart final : public Part<T> {
     std::int64_t n, od, oh, channel, channels;
   };
 
+  Split rows_of(std::int64_t bands) const {
+    return {axes_.height.output, (axes_.height.output - 1) / bands + 1};
+  }
+
   // Lines of channels of which the rows that a window meets stay in the first cache.
   std::int64_t near_lines() const {
     constexpr std::int64_t kNearLines = 320;
-    const auto rows = static_cast<std::int64_t>(axes_.height.taps.size());
-    return std::max<std::int64_t>(kLeastLines, kNearLines / std::max<std::int64_t>(
-                                                      1, rows * axes_.width.input));
+    const std::int64_t met = static_cast<std::int64_t>(axes_.height.taps.size()) * axes_.width.input;
+    return std::max(kLeastLines, kNearLines / std::max<std::int64_t>(met, 1));
   }
 
   // Whether a row's windows are three columns of three rows side by side, of which at most one
   // column of the first output and one of the last lie in padding.
   bool are_rows() const {
     const TapAxis &h = axes_.height, &w = axes_.width;
-    const auto even = [](const TapAxis& axis, std::int64_t step) {
+    const auto step_of = [](const TapAxis& axis) {  // 0 where there are not three, evenly apart
       const std::vector<Tap>& t = axis.taps;
-      return t.size() == 3 && t[1].offset - t[0].offset == step &&
-             t[2].offset - t[1].offset == step;
+      const bool even = t.size() == 3 &&
+                        t[1].offset - t[0].offset == t[2].offset - t[1].offset;
+      return even ? t[1].offset - t[0].offset : 0;
     };
-    if (shape_.g % kernels_.lanes != 0) return false;
-    if (axes_.depth.taps.size() != 1 || !even(w, 1) || w.step > kPlaneStrides) return false;
-    if (!even(h, h.taps.size() == 3 ? h.taps[1].offset - h.taps[0].offset : 0)) return false;
+    if (w.step > kPlaneStrides || !kernels_.plane_row[kPlaneRows][w.step]) return false;
+    if (axes_.depth.taps.size() != 1 || step_of(h) <= 0 || step_of(w) != 1) return false;
     const std::int64_t last = (w.output - 1) * w.step + w.taps[2].offset;
-    return h.taps[1].offset > h.taps[0].offset && w.taps[0].offset >= -1 && last <= w.input &&
+    return shape_.g % kernels_.lanes == 0 && w.taps[0].offset >= -1 && last <= w.input &&
            w.input > 1;
   }
 

@@ -219,8 +219,8 @@ template <class T>
 using RowGradient = void (*)(const RowGradientArgs<T>&);
 
 // target[p * target_step + c] = activation(bias[c] + residual[p * target_step + c] + sum over taps
-// t of pixels[offset[t] + p * pixel_step + c] * weight[t * weight_step + c]), for MR pixels p and all
-// channels c; or, with `tap`, over the taps tap[t].
+// t of pixels[offset[t] + p * pixel_step + c] * weight[t * weight_step + c]), for MR pixels p and
+// all channels c; or, with `tap`, over the taps tap[t].
 template <class T>
 struct PlaneTileArgs {
   const T* pixels;
@@ -238,8 +238,8 @@ struct PlaneTileArgs {
 // target[p * target_step + c] = bounds(bias[c] + sum over w < 3, r < R of
 //     pixels[r * row_step + (p * S + w - before) * pixel_step + c]
 //     * weight[(w * weight_rows + r) * weight_step + c])
-// for `whole` pixels p, and one more without its last column if `after`; the first of all is without
-// its first if `before`, and its second then stands at `pixels`.
+// for `whole` pixels p, and one more without its last column if `after`; the first of all is
+// without its first if `before`, and its second then stands at `pixels`.
 template <class T>
 struct PlaneRowArgs {
   const T* pixels;
@@ -249,7 +249,7 @@ struct PlaneRowArgs {
   Index weight_rows, weight_step;
   T* target;
   Index target_step;
-  const T* bias;  // or null
+  const T* bias;         // or null
   Epilogue<T> epilogue;  // bounds alone
 };
 constexpr int kPlaneRows = 3, kPlaneStrides = 2;  // R and S, at most
