@@ -35,7 +35,7 @@ class ChannelMethod {
         strip_(shape, axes, layout_, channels, kernels.lanes),
         in_place_(reads_in_place()),
         step_(in_place_ ? steps_in_place(shape, axes) : strip_.steps()),
-        taps_(axes, step_, !in_place_, kernels.channels_adjacent),
+        taps_(axes, step_, !in_place_, step_.channel == 1),
         ahead_(kernels.channels_adjacent, channels, axes.taps()),
         weights_(kernels, shape, axes) {}
 

@@ -179,8 +179,7 @@ class PixelMethod {
   }
   double store_cost() const {
     const bool rows = axes_.width.stride / axes_.width.phases * shape_.output.axis[2] == 1;
-    const double scattered = kernels_.channels_adjacent ? kScattered : 1.2;
-    return (rows ? 0.2 : scattered) * static_cast<double>(axes_.outputs());
+    return (rows ? 0.2 : kScattered) * static_cast<double>(axes_.outputs());
   }
 
   std::string blocking() const {
