@@ -133,6 +133,10 @@ struct Bounds {
 template <class T, class Args>
 __attribute__((noinline)) void store_some(Vec<T> sum, const Args& args, Index at, Index count) {
   const Index step = args.column_stride;
+  if (step == 1) {
+    if (args.residual) sum += load_lanes(args.residual + at, LaneRange<T>(0, count));
+    return store_first(args.target + at, activate_apart<T, kLanes<T>>(sum, args.epilogue), count);
+  }
   T lane[kLanes<T>];
   store(lane, sum);
   for (Index i = 0; i < count && args.residual; ++i) lane[i] += args.residual[at + i * step];
