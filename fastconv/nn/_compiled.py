@@ -29,7 +29,8 @@ from .module import Module
 
 PLANS = 16  # shapes of which a program keeps the plan
 ALIGNMENT = 64  # bytes, of a vector
-CHANNELS_LAST = ("avx2",)  # kernel sets that compute so inside ...
+CHANNELS_LAST = ("avx2",)  # kernel sets that compute so inside, ...
+CHANNELS_LAST_SUMS = ("avx512",)  # ... or where residuals are added, ...
 FEW_CHANNELS = 16  # ... what has no fewer channels behind the first layer
 
 
@@ -93,7 +94,11 @@ class Program:
 
     def turns(self, x: Any) -> bool:
         """Whether what convolutions make of the input is to be channels-last."""
-        if _core.isa() not in CHANNELS_LAST or not isinstance(x, np.ndarray) or not x.size:
+        if not isinstance(x, np.ndarray) or not x.size:
+            return False
+        adds = any(isinstance(step, Sums) and len(step.inputs) > 1 for step in self.steps)
+        isas = CHANNELS_LAST + CHANNELS_LAST_SUMS if adds else CHANNELS_LAST
+        if _core.isa() not in isas:
             return False
         readers = [step for step in self.steps if 0 in step.inputs]
         return x.flags.c_contiguous and all(_turns_well(step, x.ndim) for step in readers)

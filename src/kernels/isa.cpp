@@ -98,6 +98,8 @@ Kernels<T> make_kernels() {
     kernels.channel_tiles[2] = channel_tiles<T, 2, kChannelVectors>;
     kernels.channel_tiles[3] = channel_tiles<T, 3, kChannelVectors>;
     kernels.channel_tiles[4] = channel_tiles<T, 4, kChannelVectors>;
+  }
+  if constexpr (kEverySize<T>) {
     add_plane_rows<T, kPlaneRows - 1>(kernels);
     add_plane_rows<T, kPlaneRows>(kernels);
   }
