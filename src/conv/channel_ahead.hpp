@@ -27,12 +27,11 @@ class ChannelAhead {
   // Each tile of pixels asks for its share of the weights of the next tile of channels; where
   // nobody asked for its own, the first one asks for these a little ahead. Weights come from memory
   // in every layer of a network: 512 channels of 7 x 7 to 2048 take 0.51 ms there, 0.59 without
-  // (AVX-512).
+  // (AVX-512). Where no weights are to be asked for, pixels are.
   void ask(const StripSource<T>& source, Index width, const Range& tile,
            ChannelTileArgs<T>& args) const {
     args.next_weight = args.weight;
     args.next_step = 0;
-    if (!source.asks_ahead && !source.next_weight) return;
     const std::int64_t pixels = source.block.rows * source.block.columns;
     const Index all = source.channels * taps_ * width;
     if (by_taps_) {
@@ -43,15 +42,19 @@ class ChannelAhead {
       args.next_step = all * tile.size() / pixels;
       return;
     }
+    const Index share = width * tile.size() / pixels;
     if (source.asks_ahead && tile.begin == 0) {
       args.next_weight = args.weight + kAheadBytes / static_cast<Index>(sizeof(T));
       args.next_step = width;
-      return;
+    } else if (source.next_weight && share >= kLeastShare) {
+      args.next_weight = source.next_weight + all / pixels * tile.begin;
+      args.next_step = share;
+    } else if (taps_ == 1 && args.pixel_step == args.channels) {
+      // Those of the next tile, side by side in memory: 144 channels of 56 x 56 to 24 take 0.23 ms
+      // from memory, 0.32 without.
+      args.next_weight = args.pixels + tile.size() * args.pixel_step;
+      args.next_step = tile.size();
     }
-    const Index share = width * tile.size() / pixels;
-    if (!source.next_weight || share < kLeastShare) return;
-    args.next_weight = source.next_weight + all / pixels * tile.begin;
-    args.next_step = share;
   }
 
   // Runs a tile. With 16 registers an unrolled loop has no room to ask: what is asked for in all is

@@ -93,8 +93,8 @@ class ChannelMethod {
     const T* const first = first_pixel(source);
     const Range inner = taps_.met_by_all(phase);
     for_each_tile(source, units, phase, [&](const Tile& tile, Index each) {
-      ahead_.ask(source, units * kernels_.lanes, {tile.pixel, tile.pixel + tile.pixels}, args);
       args.pixels = first + offset_of(tile);
+      ahead_.ask(source, units * kernels_.lanes, {tile.pixel, tile.pixel + tile.pixels}, args);
       args.sum = sum + tile.pixel * args.sum_step;
       args.before = add ? args.sum : nullptr;
       if (is_in(inner, source, tile))
@@ -327,9 +327,13 @@ class ChannelMethod {
     args.tap = taps + range.begin * each;
     args.taps = run && range.size() > 0 ? each : range.size() * each;
     args.channels = run ? range.size() * args.tap_channels : args.tap_channels;
-    if (kernels_.channels_adjacent && args.next_step > 0 && args.taps > 0)
-      return ahead_.run_by_taps(kernels_.channel_tile[pixels][units], args);
+    if (kernels_.channels_adjacent && args.next_step > 0 && args.taps > 0) {
+      ahead_.run_by_taps(kernels_.channel_tile[pixels][units], args);
+      args.next_step = 0;
+      return;
+    }
     (tiles > 1 ? kernels_.channel_tiles[tiles] : kernels_.channel_tile[pixels][units])(args);
+    args.next_weight += args.taps * args.channels * args.next_step;
   }
 
   // A tile near an image's sides goes by way of its own sums.
