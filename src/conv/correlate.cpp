@@ -30,22 +30,26 @@ PartPtr<T> make_part(const Kernels<T>& kernels, const CorrelationShape& shape,
   return tiled->cost() < direct->cost() ? std::move(tiled) : std::move(direct);
 }
 
-// What the busiest of the threads has to do, of tasks of one size, over its share.
-double waste(std::int64_t tasks, int threads) {
-  const std::int64_t rounds = (tasks - 1) / threads + 1;
-  return static_cast<double>(rounds * threads) / static_cast<double>(std::max<std::int64_t>(tasks, 1));
+// What the busiest of the threads has to do over its share, where each task takes as long as the
+// largest.
+double waste(const Tasks& tasks, int threads) {
+  if (tasks.count == 0) return 1;
+  const std::int64_t rounds = (tasks.count - 1) / threads + 1;
+  const Split& groups = tasks.groups;
+  return static_cast<double>(rounds * threads) / static_cast<double>(tasks.count) *
+         static_cast<double>(groups.largest() * groups.parts) / static_cast<double>(groups.total);
 }
 
 // Tasks that end together: 7 for two threads cost an eighth. Up to twice as many as were wanted, for
-// those that they are cut from are packed again.
+// what they are cut from is packed for each.
 template <class T>
 Tasks balanced(const Part<T>& part, std::int64_t wanted, int threads) {
   constexpr double kLittle = 0.04;
   Tasks best = part.tasks(wanted);
-  for (std::int64_t more = wanted; threads > 1 && waste(best.count, threads) > 1 + kLittle &&
+  for (std::int64_t more = wanted; threads > 1 && waste(best, threads) > 1 + kLittle &&
                                    ++more <= 2 * wanted;) {
     const Tasks tasks = part.tasks(more);
-    if (waste(tasks.count, threads) + kLittle < waste(best.count, threads)) best = tasks;
+    if (waste(tasks, threads) + kLittle < waste(best, threads)) best = tasks;
   }
   return best;
 }
