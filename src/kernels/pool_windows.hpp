@@ -20,8 +20,10 @@ FASTCONV_INLINE void down(const PoolArgs<typename Op::Element>& args, const Stri
   const auto along = [&](const T* row, Index base) FASTCONV_LAMBDA {
     // Strips go down a band, so that the hardware does not see where memory is read next: 3 x 3 at
     // stride 1 over 32 images takes a fifth less.
-    constexpr Index kAhead = 4096 / sizeof(T);
-    __builtin_prefetch(row + strip.column + kAhead);
+    constexpr Index kAhead = 4096 / sizeof(T), kLine = 64 / sizeof(T);
+    FASTCONV_UNROLL
+    for (Index i = 0; i < S * Strip::N; i += kLine)
+      __builtin_prefetch(row + strip.column + kAhead + i);
     return strip.along(row, base);
   };
   const auto store = [&](Row all, Index r) FASTCONV_LAMBDA {
