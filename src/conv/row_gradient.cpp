@@ -91,15 +91,16 @@ class RowGradients {
     for (std::int64_t row = 0; row < height.output; row += band) {
       args.rows = rows + row * height.stride, args.grad = grad + row * args.grad_stride;
       args.grad_rows = std::min(band, height.output - row);
-      ask_for(input + (row * height.stride + input_band) * shape_.input.axis[1], input_band,
-              shape_.input.axis[1], width.input);
-      ask_for(args.grad + band * args.grad_stride, band, args.grad_stride, width.output);
+      ask_for(input + (row * height.stride + input_band) * shape_.input.axis[1],
+              args.grad_rows * height.stride, shape_.input.axis[1], width.input);
+      ask_for(args.grad + band * args.grad_stride, args.grad_rows, args.grad_stride, width.output);
       kernel(args);
     }
   }
   // Rows of a band, whose input and the next one's stay in the first-level cache for all columns:
   // the hardware does not follow strips of columns. 32 images of 96 channels of 112 x 112, 3 x 3 at
-  // stride 2, take 20 ms in place of 36.
+  // stride 2, take 20 ms in place of 36. Of what stands so far ahead, no more is asked for than a
+  // plane has rows: 960 planes of 7 x 7 take 0.09 ms, all of a band's 0.32.
   std::int64_t band_rows() const {
     constexpr std::int64_t kBandBytes = 8192;
     const std::int64_t bytes = shape_.input.axis[1] * shape_.axis[1].stride *
