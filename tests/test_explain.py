@@ -31,6 +31,14 @@ def test_attributes_of_a_convolution(threads):
     assert chosen.cycles[chosen.algorithm] == min(chosen.cycles[n] for n in ("direct", "tiled"))
 
 
+@pytest.mark.parametrize("shape", [(256, 256, 56), (112, 224, 14), (144, 288, 14)])
+def test_equal_tasks_end_together(shape, threads):
+    channels, features, size = shape
+    fc.set_num_threads(2)
+    shapes = (1, channels, size, size), (features, channels, 3, 3)
+    assert fc.explain(fc.conv2d, *shapes, padding=1).tasks % 2 == 0
+
+
 def test_arrays_and_shapes_say_the_same(isa):
     arrays = {name: np.zeros(shape, np.float32) for name, shape in DENSE.items()}
     wanted = fc.explain(F.conv2d, **DENSE)
