@@ -226,8 +226,8 @@ class PixelMethod {
            channels * static_cast<std::size_t>(layout_.channel) * sizeof(T) > kFirstCache;
   }
 
-  // What an output that stands alone takes where tiles have few channels: AlexNet's and VGG's first
-  // layers, channels-last, take 1.4 and 1.6 times what they do tiled.
+  // What an output that stands alone takes: first layers, channels-last, take 1.2 to 1.6 times what
+  // they do tiled.
   static constexpr double kScattered = 8;
 
   // What a row of a strip takes beside its elements.

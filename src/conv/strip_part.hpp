@@ -97,8 +97,9 @@ class StripPart final : public Part<T> {
         count = together ? at_once(tile, tasks.groups.size(group) - t) : 1;
         const T* weight = packed ? packed + weight_offset(g, tile, chunk) : own_weights;
         if (!packed) pack_tile(g, tile, chunk, arrays.weight, own_weights);
-        const std::int64_t known = chunks_.parts == 1 ? tiles_.parts : tasks.groups.begin(group) + tasks.groups.size(group);
-        const T* const next = brings_weights && tile + count < known
+        const std::int64_t last = tasks.groups.begin(group) + tasks.groups.size(group);
+        const T* const next = brings_weights &&
+                                      tile + count < (chunks_.parts == 1 ? tiles_.parts : last)
                                   ? packed + weight_offset(g, tile + count, chunk)
                                   : nullptr;
         const auto pixels_of = [&](std::int64_t i) -> StripSource<T> {
