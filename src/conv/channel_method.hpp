@@ -33,7 +33,7 @@ class ChannelMethod {
         layout_(axes.depth, axes.height, axes.width, 0, block_pixels()),
         inside_(layout_.inside()),
         strip_(shape, axes, layout_, channels, kernels.lanes),
-        in_place_(reads_in_place()),
+        in_place_(reads_in_place(kernels, shape, axes, channels)),
         step_(in_place_ ? steps_in_place(shape, axes) : strip_.steps()),
         taps_(axes, step_, !in_place_, step_.channel == 1),
         ahead_(kernels.channels_adjacent, channels, axes.taps()),
@@ -56,7 +56,7 @@ class ChannelMethod {
     const std::int64_t bytes = units * kernels_.lanes * chunk_ * axes_.taps() *
                                static_cast<std::int64_t>(sizeof(T));
     const bool whole = chunk_ == shape_.ic && bytes > 0;
-    return whole ? std::max<std::int64_t>(1, kFirstCache / bytes) : 1;
+    return whole ? std::max<std::int64_t>(1, kNearBytes / bytes) : 1;
   }
   bool in_place() const { return in_place_; }
   Index origin(const Block& block) const {
@@ -192,7 +192,6 @@ class ChannelMethod {
   // take 2.5% less in the mean of 44 layers and gradients, 12% of 128 channels 3x3.
   static constexpr std::int64_t kChunkTaps = 800, kAdjacentChunkTaps = 1600;
   static constexpr std::int64_t kImagePixels = 512;
-  static constexpr std::int64_t kFirstCache = 24 << 10;  // bytes of it for one array
   // Sums that are finished at once stay in the first cache until they are stored.
   static constexpr std::int64_t kFewPixels = 64;
   // ... of which copies would have more rows around them than in them (3 x 3 of 64 channels
@@ -207,7 +206,8 @@ class ChannelMethod {
   // and 0.61 (AVX-512).
   std::int64_t block_pixels() const {
     if (chunk_ == shape_.ic)
-      return reads_in_place() || axes_.taps() == 1 ? kFewPixels : kCopiedPixels;
+      return reads_in_place(kernels_, shape_, axes_, chunk_) || axes_.taps() == 1 ? kFewPixels
+                                                                                  : kCopiedPixels;
     const std::int64_t pixels = axes_.height.output * axes_.width.output;
     const std::int64_t tile = kernels_.channel_vectors * kernels_.lanes;
     const std::int64_t tiles = shape_.g * axes_.depth.output * ((shape_.oc - 1) / tile + 1);
@@ -266,17 +266,6 @@ class ChannelMethod {
   bool is_in(const Range& inner, const StripSource<T>& source, const Tile& tile) const {
     const std::int64_t column = source.block.column + tile.column;
     return inside_ || (column >= inner.begin && column + tile.pixels <= inner.end);
-  }
-  // Planes are read in place where a tile's pixels share lines, one tap meets them, or all stays
-  // near: 104 channels of 56 x 16, down whose columns each pixel has a line, take 0.48 ms in place
-  // and 0.26 copied (to 16 channels, 3x3, AVX-512).
-  bool reads_in_place() const {
-    constexpr Index kLine = 64 / static_cast<Index>(sizeof(T));
-    if (shape_.input.channel == 1 || shape_.ic == 1 || axes_.taps() == 0) return true;
-    if (kernels_.channels_adjacent) return false;
-    const Index plane = axes_.depth.input * axes_.height.input * axes_.width.input;
-    return axes_.taps() == 1 || 2 * axes_.width.step * shape_.input.axis[2] < kLine ||
-           chunk_ * plane * static_cast<Index>(sizeof(T)) < 2 * kFirstCache;
   }
   static ChannelTap* taps_of(const StripSource<T>& source) {
     return reinterpret_cast<ChannelTap*>(source.scratch);

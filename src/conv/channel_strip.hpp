@@ -27,6 +27,24 @@ inline PixelSteps steps_in_place(const CorrelationShape& shape, const PartAxes& 
           shape.input.channel};
 }
 
+// Bytes of the first cache that one array may take.
+constexpr std::int64_t kNearBytes = 24 << 10;
+
+// Whether tiles read the caller's memory, so many channels at a time. Planes are read in place
+// where a tile's pixels share lines, one tap meets them, or all stays near: 104 channels of 56 x 16,
+// down whose columns each pixel has a line, take 0.48 ms in place and 0.26 copied (to 16 channels,
+// 3x3, AVX-512).
+template <class T>
+bool reads_in_place(const Kernels<T>& kernels, const CorrelationShape& shape,
+                    const PartAxes& axes, std::int64_t channels) {
+  constexpr auto size = static_cast<Index>(sizeof(T));
+  if (shape.input.channel == 1 || shape.ic == 1 || axes.taps() == 0) return true;
+  if (kernels.channels_adjacent) return false;
+  const Index plane = axes.depth.input * axes.height.input * axes.width.input;
+  return axes.taps() == 1 || 2 * axes.width.step * shape.input.axis[2] * size < 64 ||
+         channels * plane * size < 2 * kNearBytes;
+}
+
 template <class T>
 class ChannelStrip {
  public:

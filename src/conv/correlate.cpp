@@ -40,8 +40,8 @@ double waste(const Tasks& tasks, int threads) {
          static_cast<double>(groups.largest() * groups.parts) / static_cast<double>(groups.total);
 }
 
-// Tasks that end together: 7 for two threads cost an eighth. Up to twice as many as were wanted, for
-// what they are cut from is packed for each.
+// Tasks that end together: 7 for two threads cost an eighth. Up to twice as many as were wanted,
+// for what they are cut from is packed for each.
 template <class T>
 Tasks balanced(const Part<T>& part, std::int64_t wanted, int threads) {
   constexpr double kLittle = 0.04;
