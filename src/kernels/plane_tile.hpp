@@ -52,6 +52,8 @@ void plane_row(const PlaneRowArgs<T>& args) {
     const auto next = [&]() FASTCONV_LAMBDA {
       FASTCONV_UNROLL
       for (int r = 0; r < R; ++r) column[r] = load(pixels + r * args.row_step);
+      FASTCONV_UNROLL
+      for (int r = R; r < R + S; ++r) __builtin_prefetch(pixels + r * args.row_step, 0, 2);
       pixels += args.pixel_step;
     };
     const auto add = [&](Vec<T>& sum, int w) FASTCONV_LAMBDA {
