@@ -28,6 +28,27 @@ void pause() noexcept {
 #endif
 }
 
+// Held for less time than the system takes to put a waiter to sleep and to wake it: with a mutex
+// the workers begin 1.2 us after their caller, with this 0.35.
+class SpinLock {
+ public:
+  void lock() noexcept {
+    for (int spins = 0; held_.exchange(true, std::memory_order_acquire); ++spins) rest(spins);
+  }
+  void unlock() noexcept { held_.store(false, std::memory_order_release); }
+
+  // Between two looks: who is waited for may want this core.
+  static void rest(int spins) noexcept {
+    if (spins < 1000)
+      pause();
+    else
+      std::this_thread::yield();
+  }
+
+ private:
+  std::atomic<bool> held_{false};
+};
+
 #if defined(__linux__)
 int current_cpu() noexcept { return sched_getcpu(); }
 
@@ -97,25 +118,25 @@ class Workers {
     for (int i = 0; i < sleepers; ++i) wake_.notify_one();
     job.work(0);
     close(job);
-    for (int spins = 0; job.active.load(std::memory_order_acquire) > 0; ++spins) {
-      if (spins < 1000)
-        pause();
-      else
-        std::this_thread::yield();
-    }
+    for (int spins = 0; job.active.load(std::memory_order_acquire) > 0; ++spins)
+      SpinLock::rest(spins);
   }
 
  private:
   // Returns how many sleeping workers to wake.
   int open(Job& job) noexcept {
-    const std::lock_guard lock(mutex_);
-    try {
-      jobs_.push_back(&job);
-      if (count_ < job.places) start(job.places);
-    } catch (...) {  // no more threads or memory to be had: the caller works alone
+    {
+      const std::lock_guard lock(list_);
+      try {
+        jobs_.push_back(&job);
+        if (count_ < job.places) start(job.places);
+      } catch (...) {  // no more threads or memory to be had: the caller works alone
+      }
     }
-    epoch_.fetch_add(1, std::memory_order_release);
-    return std::min(job.places, sleeping_);
+    epoch_.fetch_add(1);
+    const int sleepers = std::min(job.places, sleeping_.load());
+    if (sleepers > 0) const std::lock_guard asleep(mutex_);  // whoever has not seen the job
+    return sleepers;
   }
 
   // Signals stay with the threads of the program.
@@ -133,7 +154,7 @@ class Workers {
   }
 
   void close(Job& job) noexcept {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(list_);
     const auto found = std::find(jobs_.begin(), jobs_.end(), &job);
     if (found != jobs_.end()) jobs_.erase(found);
   }
@@ -154,7 +175,7 @@ class Workers {
 
   // A job with a place left for the calling worker, and the number it has there.
   Job* join(int* thread) noexcept {
-    const std::lock_guard lock(mutex_);
+    const std::lock_guard lock(list_);
     for (Job* job : jobs_) {
       if (job->places == 0 || !job->is_open()) continue;
       --job->places;
@@ -168,7 +189,7 @@ class Workers {
   // Until another job was opened since `seen`: spins where there is a core to spare, then sleeps.
   void await(std::uint64_t seen) noexcept {
     const auto changed = [&] { return epoch_.load(std::memory_order_acquire) != seen; };
-    if (count_ < static_cast<int>(std::thread::hardware_concurrency())) {
+    if (count_ < cores_) {
       const auto end = std::chrono::steady_clock::now() + kSpin;
       do {
         for (int i = 0; i < 32; ++i) {
@@ -178,17 +199,21 @@ class Workers {
         std::this_thread::yield();  // to whoever else wants this core
       } while (std::chrono::steady_clock::now() < end);
     }
-    std::unique_lock lock(mutex_);
+    // Who opens a job counts it, then the sleepers: those that it does not see will see it.
+    const std::lock_guard lock(mutex_);
     ++sleeping_;
-    // As wake_.wait(lock, changed), which with GCC 12 would want its libstdc++ where wheels run.
-    while (!changed()) pthread_cond_wait(wake_.native_handle(), mutex_.native_handle());
+    // As wake_.wait(lock, ...), which with GCC 12 would want its libstdc++ where wheels run.
+    while (epoch_.load() == seen) pthread_cond_wait(wake_.native_handle(), mutex_.native_handle());
     --sleeping_;
   }
 
-  std::mutex mutex_;
-  std::condition_variable wake_;
+  // Asked for once: the system reads a file, which took each worker 6 us before it looked for work.
+  const int cores_ = static_cast<int>(std::thread::hardware_concurrency());
+  SpinLock list_;           // of `jobs_` and what is a job's under the lock
   std::vector<Job*> jobs_;  // that workers may join
-  int sleeping_ = 0;
+  std::mutex mutex_;        // of those that sleep
+  std::condition_variable wake_;
+  std::atomic<int> sleeping_{0};
   std::atomic<int> count_{0};
   std::atomic<std::uint64_t> epoch_{0};  // counts jobs
 };
