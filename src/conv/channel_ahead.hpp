@@ -75,7 +75,8 @@ class ChannelAhead {
   // A tile asks for the next one's outputs, which stand in lines far apart: 3 channels 3 x 3 to 64
   // of 224 x 224 take 3.0 ms in place of 4.2. They come to the second cache: 16 channels of
   // 112 x 112 to 96 take 0.36 ms from memory, 0.42 if to the first. (Inline, as `prefetch_weights`.)
-  [[gnu::always_inline]] static void ask_for_outputs(const T* pixel, Index step, std::int64_t pixels, Index width) {
+  [[gnu::always_inline]] static void ask_for_outputs(const T* pixel, Index step,
+                                                     std::int64_t pixels, Index width) {
     constexpr Index kLine = 64 / static_cast<Index>(sizeof(T));
     if (step == width) width *= pixels, pixels = 1;
     for (std::int64_t p = 0; p < pixels; ++p, pixel += step) {
