@@ -87,7 +87,7 @@ class PlanePart final : public Part<T> {
     return {"direct", by_rows_ ? in_words("rows of outputs x # channels in registers, read in place",
                                           {kernels_.lanes})
                                : in_words("# pixels x # channels in registers, read in place",
-                                          {kMaxPlanePixels, kernels_.lanes})};
+                                          {kernels_.plane_pixels, kernels_.lanes})};
   }
 
  private:
@@ -179,7 +179,7 @@ class PlanePart final : public Part<T> {
     Index taps = 0;
     for (std::int64_t ow = 0, pixels; ow < w.output; ow += pixels) {
       const bool inner = ow >= first_ && ow < last_;
-      pixels = inner ? Split(last_ - ow, kMaxPlanePixels).largest() : 1;
+      pixels = inner ? Split(last_ - ow, kernels_.plane_pixels).largest() : 1;
       if (!inner || ow == first_) taps = find_taps(place, ow, tap);
       const Index at = row + ow * step;
       kernels_.plane_tile[pixels]({image + ow * w.step * in.axis[2], offset_.data(), tap, taps,

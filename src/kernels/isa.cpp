@@ -106,7 +106,8 @@ Kernels<T> make_kernels() {
   kernels.row_tile = row_tile_of<T>;
   kernels.row_pair = row_pair_of<T>;
   kernels.row_gradient = row_gradient_of<T>;
-  add_plane_tiles<T, kMaxPlanePixels>(kernels);
+  kernels.plane_pixels = kPlanePixels;
+  add_plane_tiles<T, kPlanePixels>(kernels);
   kernels.pack_weight = pack_weight<T>;
   kernels.pack_taps = pack_taps<T>;
   kernels.pack_panel = pack_panel<T>;

@@ -9,6 +9,8 @@
 namespace fastconv::FASTCONV_ISA {
 namespace {
 
+constexpr int kPlanePixels = kSmallSet ? 4 : kMaxPlanePixels;
+
 template <class T, int MR>
 void plane_tile(const PlaneTileArgs<T>& args) {
   const Bounds<T> bounds(args.epilogue);

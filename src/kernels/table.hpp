@@ -290,6 +290,7 @@ struct Kernels {
   RowPair<T> (*row_pair)(int rows, int kernel);
   // The weight gradient of KH rows and stride S; null where there is none.
   RowGradient<T> (*row_gradient)(int kernel, int stride);
+  int plane_pixels;  // largest MR
   void (*plane_tile[kMaxPlanePixels + 1])(const PlaneTileArgs<T>&);
   // By R and S; null where there is none.
   void (*plane_row[kPlaneRows + 1][kPlaneStrides + 1])(const PlaneRowArgs<T>&);

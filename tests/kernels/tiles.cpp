@@ -191,7 +191,7 @@ void test_tiles(const Kernels<T>& kernels) {
       test_channel_tile(kernels, m, kernels.channel_vectors, mode, true);
   }
   for (int repeat = 0; repeat < 4; ++repeat)
-    for (int m = 1; m <= kMaxPlanePixels; ++m)
+    for (int m = 1; m <= kernels.plane_pixels; ++m)
       for (Index channels : edges(kernels.lanes)) test_plane_tile(kernels, m, channels);
   for (int repeat = 0; repeat < 16; ++repeat)
     for (int rows = 1; rows <= kPlaneRows; ++rows)
