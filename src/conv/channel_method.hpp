@@ -36,7 +36,7 @@ class ChannelMethod {
         in_place_(reads_in_place(kernels, shape, axes, channels)),
         step_(in_place_ ? steps_in_place(shape, axes) : strip_.steps()),
         taps_(axes, step_, !in_place_, step_.channel == 1),
-        ahead_(kernels.channels_adjacent, channels, axes.taps()),
+        ahead_(kernels.channels_adjacent, channels, axes.taps(), axes.outputs() * shape.oc),
         weights_(kernels, shape, axes) {}
 
   const StripLayout& layout() const { return layout_; }
