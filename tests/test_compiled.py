@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import threading
+import weakref
 
 import numpy as np
 import pytest
@@ -303,6 +305,27 @@ def test_results_are_the_callers():
     np.testing.assert_array_equal(first, kept)
     first[...] = 7
     np.testing.assert_array_equal(net(x), kept)
+
+
+@pytest.mark.parametrize("channels", [4, 16])
+def test_each_call_reads_its_own_array_and_keeps_none(channels):
+    """Plain and unaligned ones, and a channels-last one, of one shape."""
+    net = exact(nn.Sequential(conv(4, channels, 3), nn.Residual(conv(channels, channels, 1)))).eval()
+    wanted = [(x, net(x)) for x in (whole(2, 4, 6, 7) for _ in range(4))]
+    net.freeze()
+    for _ in range(3):
+        for x, y in wanted:
+            np.testing.assert_array_equal(net(x), y)
+            memory = np.empty(x.nbytes + 1, np.uint8)[1:].view(np.float32).reshape(x.shape)
+            memory[...] = x
+            np.testing.assert_array_equal(net(memory), y)
+            np.testing.assert_array_equal(net(last(x)), y)
+    given = whole(2, 4, 7, 6)  # a new shape: the call that plans, and one that binds
+    seen = weakref.ref(given)
+    net(given), net(given)
+    del given
+    gc.collect()
+    assert seen() is None
 
 
 def test_threads_have_buffers_of_their_own():

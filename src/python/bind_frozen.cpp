@@ -99,7 +99,9 @@ class FrozenConv {
 void register_frozen(py::module_& module) {
   py::class_<Weights, std::shared_ptr<Weights>>(module, "Weights")
       .def(py::init<const char*, const py::array&, std::int64_t>());
-  py::class_<Bound>(module, "Bound").def("__call__", &Bound::call);
+  py::class_<Bound>(module, "Bound")
+      .def("__call__", &Bound::call)
+      .def("on", &Bound::call_on);
   py::class_<Binding>(module, "Binding").def(py::init<py::array>());
   py::class_<FrozenConv>(module, "FrozenConv")
       .def(py::init<std::string, std::shared_ptr<Weights>, const py::object&, py::handle,

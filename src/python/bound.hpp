@@ -19,11 +19,20 @@ class Bound {
 
   void call() const { execute(function_.c_str(), *planned_, buffers_); }
 
+  // On another input of the same sizes, strides and dtype, in aligned elements, in place of the one
+  // that it was made with, which it keeps no longer.
+  void call_on(const py::array& input) {
+    kept_.front() = py::none();
+    fastconv_buffers buffers = buffers_;
+    buffers.input = input.data();
+    execute(function_.c_str(), *planned_, buffers);
+  }
+
  private:
   std::string function_;
   std::shared_ptr<const Planned> planned_;
   fastconv_buffers buffers_;
-  std::vector<py::object> kept_;  // what `buffers_` points into
+  std::vector<py::object> kept_;  // what `buffers_` points into, the input first
 };
 
 // As a function's `out`, asks for the call that would write there, not for the result.
