@@ -307,12 +307,10 @@ def test_results_are_the_callers():
     np.testing.assert_array_equal(net(x), kept)
 
 
-@pytest.mark.parametrize("channels", [4, 16])
-def test_each_call_reads_its_own_array_and_keeps_none(channels):
+@pytest.mark.parametrize("width", [4, 16])
+def test_each_call_reads_its_own_array_and_keeps_none(width):
     """Plain and unaligned ones, and a channels-last one, of one shape."""
-    net = exact(
-        nn.Sequential(conv(4, channels, 3), nn.Residual(conv(channels, channels, 1)))
-    ).eval()
+    net = exact(nn.Sequential(conv(4, width, 3), nn.Residual(conv(width, width, 1)))).eval()
     wanted = [(x, net(x)) for x in (whole(2, 4, 6, 7) for _ in range(4))]
     net.freeze()
     for _ in range(3):
