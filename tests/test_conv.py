@@ -300,6 +300,34 @@ def test_depthwise_rows_of_channels_last_memory(isa, dtype, threads, seed, strid
         equal(fc.conv2d(x, w, b, **how), expected, dtype, f"{x.shape} {how}")
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_few_channels_between_zeros(isa, dtype, threads, seed, algorithm):
+    """Planes of one to nine channels, padded left and right, to channels-last memory."""
+    draw, rng = random.Random(seed), np.random.default_rng(seed)
+    for _ in range(12):
+        fc.set_num_threads(draw.choice([1, 2, 3, 8]))
+        groups, channels, outs = (
+            draw.choice([1, 1, 2]),
+            draw.randint(1, 9),
+            draw.choice([3, 16, 40]),
+        )
+        height, width = draw.randint(5, 20), draw.choice([*range(25, 60), 300])
+        padding = [
+            (draw.randint(0, 2), draw.randint(0, 2)),
+            (draw.randint(0, 3), draw.randint(0, 3)),
+        ]
+        x = integers(rng, (draw.randint(1, 3), groups * channels, height, width), dtype)
+        w = integers(rng, (groups * outs, channels, draw.randint(1, 5), draw.randint(2, 7)), dtype)
+        b = integers(rng, groups * outs, dtype)
+        args = draw.choice([1, 2, (3, 1), (1, 4)]), padding, draw.choice([1, 1, 2]), groups
+        if args[2] == 2:
+            w = np.ascontiguousarray(w[:, :, :2, :3])
+        wanted = reference.conv2d(x, w, b, *args)
+        out = np.full(np.moveaxis(wanted, 1, -1).shape, np.nan, dtype)
+        fc.conv2d(x, w, b, *args, algorithm=algorithm, out=np.moveaxis(out, -1, 1))
+        equal(np.moveaxis(out, -1, 1), wanted, dtype, f"{x.shape} {w.shape} {args}")
+
+
 @pytest.mark.parametrize("out_channels", [1, 2, 5])
 @pytest.mark.parametrize(
     ("kernel", "dilation"), [((5, 5), (2, 2)), ((2, 7), (3, 1)), ((9, 1), (1, 1))]

@@ -34,6 +34,7 @@ class ChannelMethod {
         inside_(layout_.inside()),
         strip_(shape, axes, layout_, channels, kernels.lanes),
         in_place_(reads_in_place(kernels, shape, axes, channels)),
+        sides_(!inside_ && (in_place_ || !strip_.padded())),
         step_(in_place_ ? steps_in_place(shape, axes) : strip_.steps()),
         taps_(axes, step_, !in_place_, step_.channel == 1),
         ahead_(kernels.channels_adjacent, channels, axes.taps(), axes.outputs() * shape.oc),
@@ -155,18 +156,16 @@ class ChannelMethod {
   }
 
   double cost(std::int64_t units) const {
-    if (!inside_) {
-      const double rows = static_cast<double>(axes_.depth.output * axes_.height.output);
-      return row_cycles(units) * rows * share_of(axes_.depth) * share_of(axes_.height);
-    }
-    double all = 0;
+    double all = share_of(axes_.depth) * share_of(axes_.height);
+    const std::int64_t all_rows = axes_.depth.output * axes_.height.output;
+    if (sides_) return all * row_cycles(units) * static_cast<double>(all_rows);
     const bool flat = is_flat(layout_.columns.largest());
     const std::int64_t rows = flat ? 1 : layout_.rows.largest();
     const Split tiles(layout_.rows.largest() * layout_.columns.largest() / rows,
                       tile_pixels(units));
-    for (std::int64_t tile = 0; tile < tiles.parts; ++tile)
-      all += step_cycles(units, tiles.size(tile));
-    return all * static_cast<double>(rows) * layout_.mean_blocks();
+    double row = 0;
+    for (std::int64_t t = 0; t < tiles.parts; ++t) row += step_cycles(units, tiles.size(t));
+    return all * row * static_cast<double>(rows) * layout_.mean_blocks();
   }
   double pack_cost() const {
     constexpr double kElementCycles = 1.2;
@@ -176,7 +175,9 @@ class ChannelMethod {
   double store_cost() const {
     const bool pixels = shape_.output.channel == 1;
     const bool rows = axes_.width.stride / axes_.width.phases * shape_.output.axis[2] == 1;
-    return (pixels ? 0.3 : rows ? 1.2 : 2.5) * static_cast<double>(axes_.outputs());
+    // A pixel's last vector is stored in pieces where it is not whole.
+    const double part = shape_.oc % kernels_.lanes ? 35 / static_cast<double>(shape_.oc) : 0;
+    return (pixels ? 0.3 + part : rows ? 1.2 : 2.5) * static_cast<double>(axes_.outputs());
   }
 
   std::string blocking() const {
@@ -202,9 +203,8 @@ class ChannelMethod {
   // Tasks that a plane with few channels gives, and the least pixels of one.
   static constexpr std::int64_t kEnoughTasks = 8, kLeastBlockPixels = 128;
 
-  // An even number of tasks where it is small: googlenet.3a_3x3's input gradient has 3 tiles of
-  // channels and takes 0.86 ms in 9 tasks, 0.79 in 12; 14 x 14 of 288 channels, of 9 tiles, 0.67
-  // and 0.61 (AVX-512).
+  // An even number of tasks where it is small: googlenet.3a_3x3's input gradient, of 3 tiles of
+  // channels, takes 0.86 ms in 9 tasks, 0.79 in 12; 14 x 14 of 288 channels 0.67 and 0.61.
   std::int64_t block_pixels() const {
     if (chunk_ == shape_.ic)
       return reads_in_place(kernels_, shape_, axes_, chunk_) || axes_.taps() == 1 ? kFewPixels
@@ -266,7 +266,7 @@ class ChannelMethod {
   // Whether all pixels of a tile meet the image through every width.
   bool is_in(const Range& inner, const StripSource<T>& source, const Tile& tile) const {
     const std::int64_t column = source.block.column + tile.column;
-    return inside_ || (column >= inner.begin && column + tile.pixels <= inner.end);
+    return !sides_ || (column >= inner.begin && column + tile.pixels <= inner.end);
   }
   static ChannelTap* taps_of(const StripSource<T>& source) {
     return reinterpret_cast<ChannelTap*>(source.scratch);
@@ -390,6 +390,7 @@ class ChannelMethod {
   bool inside_;  // whether all taps meet the image everywhere
   ChannelStrip<T> strip_;
   bool in_place_;
+  bool sides_;  // whether some outputs meet what is read through some widths alone
   PixelSteps step_;
   ChannelTaps taps_;
   ChannelAhead<T> ahead_;

@@ -38,6 +38,26 @@ FASTCONV_INLINE void zip_all(Part<T, N> (&vector)[P]) {
   }
 }
 
+// The lanes of three vectors in turns.
+template <class T>
+FASTCONV_INLINE void zip_three(Vec<T> (&vector)[3]) {
+  constexpr Index N = kLanes<T>;
+  Vec<T> zipped[3];
+  FASTCONV_UNROLL
+  for (Index v = 0; v < 3; ++v) {
+    Vec<Mask<T>> two, third;
+    FASTCONV_UNROLL
+    for (Index i = 0; i < N; ++i) {
+      const Index place = (v * N + i) / 3, from = (v * N + i) % 3;
+      two[i] = static_cast<Mask<T>>(from == 1 ? N + place : place);
+      third[i] = static_cast<Mask<T>>(from == 2 ? N + place : i);
+    }
+    zipped[v] = shuffle<T>(shuffle<T>(vector[0], vector[1], two), vector[2], third);
+  }
+  FASTCONV_UNROLL
+  for (Index v = 0; v < 3; ++v) vector[v] = zipped[v];
+}
+
 // Every second element of two neighbouring vectors, `Bytes` of each at a time: of 16 it is a cheaper
 // shuffle than one across the whole vector. What is made of them is brought to order in the end.
 template <class T, Index Bytes = 16>
