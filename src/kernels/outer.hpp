@@ -106,15 +106,15 @@ void transpose(const TransposeArgs<T>& args) {
   constexpr Index N = kLanes<T>;
   const bool flat = args.row_stride == args.columns * args.column_stride;
   const Index rows = flat ? 1 : args.rows, columns = flat ? args.rows * args.columns : args.columns;
-  const bool few = args.channels == 1 || args.channels == 3;
-  if (few && args.column_stride == 1 && args.width == args.channels) {
-    for (Index row = 0; row < args.rows; ++row) {
+  if constexpr (kEverySize<T>) {
+    const bool few = args.channels == 1 || args.channels == 3;
+    for (Index row = 0; few && args.column_stride == 1 && args.width == args.channels; ++row) {
+      if (row == args.rows) return;
       const T* const source = args.source + row * args.row_stride;
       T* const target = args.target + row * args.columns * args.width;
       args.channels == 3 ? transpose_few<T, 3>(args, source, target)
                          : transpose_few<T, 1>(args, source, target);
     }
-    return;
   }
   const bool in_vectors = args.column_stride == 1 || args.channel_stride == 1;
   // Along what stands side by side: all pixels of some channels, or the other way round.
