@@ -97,17 +97,15 @@ class StripPart final : public Part<T> {
         count = together ? at_once(tile, tasks.groups.size(group) - t) : 1;
         const T* weight = packed ? packed + weight_offset(g, tile, chunk) : own_weights;
         if (!packed) pack_tile(g, tile, chunk, arrays.weight, own_weights);
-        const std::int64_t last = tasks.groups.begin(group) + tasks.groups.size(group);
-        const T* const next = brings_weights &&
-                                      tile + count < (chunks_.parts == 1 ? tiles_.parts : last)
-                                  ? packed + weight_offset(g, tile + count, chunk)
-                                  : nullptr;
+        const Range own_tiles{tasks.groups.begin(group), tasks.groups.begin(group + 1)};
+        const T* const next =
+            brings_weights ? weights_after(g, tile + count, chunk, own_tiles, packed) : nullptr;
         const auto pixels_of = [&](std::int64_t i) -> StripSource<T> {
           const T* pixels = method_.in_place()
                                 ? source + i * shape_.input.outer + method_.origin(block)
                                 : strip + i * image_strip_;
           return {pixels, block, channels, strip, i == 0 ? next : nullptr,
-                  brings_weights && t == 0 && i == 0, count,
+                  brings_weights && t == 0 && chunk == 0 && i == 0, count,
                   units * method_.unit() * shape_.ic * taps_, image_sum()};
         };
         T* const own = sum + (chunks_.parts > 1 ? t : 0) * images * image_sum();
@@ -181,6 +179,15 @@ class StripPart final : public Part<T> {
     return g * packed_group() + method_.unit() * taps_ *
                                     (tiles_.begin(tile) * shape_.ic +
                                      tiles_.size(tile) * chunks_.begin(chunk));
+  }
+
+  // Behind the last of a task's tiles of a chunk: those of the next chunk (from memory, 512 channels
+  // of 7 x 7 3x3 take 1.16 ms in place of 1.30), or of the next task. Or null.
+  const T* weights_after(std::int64_t g, std::int64_t next, std::int64_t chunk, Range own,
+                         const T* packed) const {
+    const bool more = chunk + 1 < chunks_.parts;
+    if (next == own.end) next = more ? own.begin : next, chunk = more ? chunk + 1 : 0;
+    return next < tiles_.parts ? packed + weight_offset(g, next, chunk) : nullptr;
   }
 
   void pack_tile(std::int64_t g, std::int64_t tile, std::int64_t chunk, const T* weight,
