@@ -19,13 +19,14 @@ constexpr int outer_rows(int vectors) {
 template <class T, int MR, int NV>
 void outer(const OuterArgs<T>& args) {
   constexpr Index kLine = 64 / static_cast<Index>(sizeof(T));
+  const Index run = args.ahead ? kLine : args.columns;
   Vec<T> sum[MR][NV] = {};
   for (Index image = 0; image < args.images; ++image)
     for (Index row = 0; row < args.rows; ++row) {
       const T* pixels = args.strip + image * args.image_step + row * args.pitch;
       const T* grad = args.grad + image * args.grad_image + row * args.grad_row;
-      for (Index begin = 0; begin < args.columns; begin += kLine) {
-        const Index end = begin + kLine < args.columns ? begin + kLine : args.columns;
+      for (Index begin = 0; begin < args.columns; begin += run) {
+        const Index end = begin + run < args.columns ? begin + run : args.columns;
         for (int m = 0; m < MR && args.ahead; ++m)
           __builtin_prefetch(pixels + args.offset[m] + begin + args.ahead);
         for (Index column = begin; column < end; ++column, grad += args.grad_stride) {
