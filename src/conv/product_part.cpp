@@ -132,7 +132,7 @@ class ProductPart final : public Part<T> {
   }
 
   double cost() const override {
-    constexpr double kPacked = 3, kAdded = 1.2, kStored = 1.2, kTile = 1.6;
+    constexpr double kPacked = 1, kAdded = 1.2, kStored = 1.2, kTile = 1.6;
     const auto inputs = static_cast<double>(blocks() * rows_.most_inputs()) *
                         static_cast<double>(columns_.most_inputs());
     const auto outputs = static_cast<double>(shape_.oc * axes_.outputs());
