@@ -143,6 +143,31 @@ def test_weight_gradients_of_batches(isa, dtype, threads, seed):
         equal(got, expected, dtype, f"{x.shape} {x.strides} {w.shape} {stride} {padding}")
 
 
+@pytest.mark.parametrize("seed", range(4))
+def test_weight_gradients_of_groups_in_channels_last_memory(isa, dtype, threads, seed):
+    """Few channels a group, more and fewer than a vector; as exact as in planes."""
+    draw, rng = random.Random(seed), np.random.default_rng(seed)
+    for _ in range(10):
+        fc.set_num_threads(draw.choice([1, 2, 3, 8]))
+        groups, ic, oc = (
+            draw.choice([16, 17, 33, 70]),
+            draw.choice([1, 1, 2, 4]),
+            draw.randint(1, 4),
+        )
+        dims, kernel = draw.choice([2, 2, 3]), draw.choice([3, 3, 5, 7])
+        size = [draw.randint(7, 12) for _ in range(dims)]
+        how = {"stride": draw.randint(1, 2), "padding": kernel // 2, "groups": groups}
+        x = integers(rng, (draw.randint(1, 3), *size, groups * ic), dtype)
+        w = integers(rng, (groups * oc, ic, *[kernel] * dims), dtype)
+        forward, slow = (getattr(reference, f"conv{dims}d{end}") for end in ("", "_backward"))
+        planes = np.moveaxis(x, -1, 1)
+        gy = integers(rng, forward(planes, w, **how).shape, dtype)
+        layout = {"layout": "NHWC", "needs": (False, True, False)}
+        fast = getattr(fc, f"conv{dims}d_backward")
+        got = fast(np.ascontiguousarray(np.moveaxis(gy, 1, -1)), x, w, **how, **layout)[1]
+        equal(got, slow(gy, planes, w, **how)[1], dtype, f"{x.shape} {w.shape} {how}")
+
+
 @pytest.mark.parametrize("stride", [2, (1, 2), (3, 2), (2, 5)])
 @pytest.mark.parametrize("groups", [1, 2])
 def test_weight_gradients_of_one_tap_leave_out_what_is_skipped(isa, dtype, threads, stride, groups):
