@@ -84,19 +84,19 @@ FASTCONV_INLINE void transpose_pixels(const TransposeArgs<T>& args, const T* sou
     if (p < count) store(target + p * args.width + c, square[p]);
 }
 
-// A row of pixels of one or three channels, without gaps: cheaper than by squares.
-template <class T, int C>
-void transpose_few(const TransposeArgs<T>& args, const T* source, T* target) {
+// A row of pixels of three channels, without gaps: cheaper than by squares.
+template <class T>
+void transpose_three(const TransposeArgs<T>& args, const T* source, T* target) {
   constexpr Index N = kLanes<T>;
-  for (Index rest = args.columns; rest > 0; rest -= N, source += N, target += C * N) {
+  for (Index rest = args.columns; rest > 0; rest -= N, source += N, target += 3 * N) {
     const LaneRange<T> pixels(0, rest < N ? rest : N);
-    Vec<T> vector[C];
+    Vec<T> vector[3];
     FASTCONV_UNROLL
-    for (Index c = 0; c < C; ++c) vector[c] = load_lanes(source + c * args.channel_stride, pixels);
-    if constexpr (C == 3) zip_three<T>(vector);
+    for (Index c = 0; c < 3; ++c) vector[c] = load_lanes(source + c * args.channel_stride, pixels);
+    zip_three<T>(vector);
     FASTCONV_UNROLL
-    for (Index v = 0; v < C; ++v) {
-      const Index count = C * rest - v * N;
+    for (Index v = 0; v < 3; ++v) {
+      const Index count = 3 * rest - v * N;
       if (count > 0) store_first(target + v * N, vector[v], count < N ? count : N);
     }
   }
@@ -113,8 +113,10 @@ void transpose(const TransposeArgs<T>& args) {
       if (row == args.rows) return;
       const T* const source = args.source + row * args.row_stride;
       T* const target = args.target + row * args.columns * args.width;
-      args.channels == 3 ? transpose_few<T, 3>(args, source, target)
-                         : transpose_few<T, 1>(args, source, target);
+      if (args.channels == 3)
+        transpose_three(args, source, target);
+      else
+        std::memcpy(target, source, static_cast<std::size_t>(args.columns) * sizeof(T));
     }
   }
   const bool in_vectors = args.column_stride == 1 || args.channel_stride == 1;
