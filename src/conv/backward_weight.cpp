@@ -159,13 +159,17 @@ class WeightGradient {
     return aligned_size<T>(channels * layout_.channel + 2 * kernels_.lanes);
   }
 
-  // Whether outputs side by side meet inputs side by side, and none reads padding. Channels a whole
-  // number of pages apart would share the lines of the cache.
+  // Whether outputs side by side meet inputs side by side, or two apart, or channels stand so, and
+  // none reads padding (channels-last, 480 of 14 x 14 to 192 take 0.19 ms, copied 0.24; stride 2,
+  // 3x3 of 128 planes of 56 x 56 1.21 and 1.51). Planes a whole number of pages apart would share
+  // the lines of the cache.
   bool readable_in_place() {
     const Strides& stride = shape_.input;
     constexpr std::int64_t kPage = 4096 / static_cast<std::int64_t>(sizeof(T));
-    if (layout_.width.step * stride.axis[2] != 1 || !(layout_.inside() || by_taps_)) return false;
-    if (shape_.ic > 4 && stride.channel % kPage == 0) return false;
+    const bool channels = stride.channel == 1 && pixel_step() > 2;
+    const bool near = channels || pixel_step() == 1 || pixel_step() == 2;
+    if (!near || !(layout_.inside() || by_taps_)) return false;
+    if (!channels && shape_.ic > 4 && stride.channel % kPage == 0) return false;
     for (const Tap& kd : layout_.depth.taps)
       for (const Tap& kh : layout_.height.taps)
         for (const Tap& kw : layout_.width.taps)
@@ -173,6 +177,9 @@ class WeightGradient {
                                   kw.offset * stride.axis[2]);
     return true;
   }
+
+  // From the input that an output meets to its neighbour's.
+  std::int64_t pixel_step() const { return layout_.width.step * shape_.input.axis[2]; }
 
   InputStrips<T> input(const Unit& unit, std::int64_t n, std::int64_t images, const Block& block,
                        bool in_place, T* strip) const {
@@ -183,13 +190,13 @@ class WeightGradient {
     if (in_place)
       return {image + first * stride.channel + block.depth * layout_.depth.step * stride.axis[0] +
                   block.row * layout_.height.step * stride.axis[1] +
-                  block.column * layout_.width.step * stride.axis[2],
-              images, stride.outer, layout_.height.step * stride.axis[1]};
+                  block.column * pixel_step(),
+              images, stride.outer, layout_.height.step * stride.axis[1], pixel_step()};
     for (std::int64_t j = 0; j < images; ++j)
       for (std::int64_t ic = first; ic <= last; ++ic)
         layout_.pack(kernels_, image + j * stride.outer + ic * stride.channel, stride.axis, block,
                      T{0}, strip + j * strip_size() + (ic - first) * layout_.channel);
-    return {strip, images, strip_size(), layout_.pitch};
+    return {strip, images, strip_size(), layout_.pitch, 1};
   }
 
   void finish(const Unit& unit, T* sum, std::int64_t chunk, T* partial) const {
@@ -271,14 +278,15 @@ void weight_gradient(const Kernels<T>& kernels, const ConvShape& shape,
   });
 }
 
-// Whether a 1x1 convolution skips columns of its input that several units would copy.
+// Whether a 1x1 convolution skips columns of its input that several units would read, of several
+// images (of one that costs less: 512 channels of 28 x 28 to 1024 1.14 ms, 1.17 with them left out).
 template <class T>
 bool skips(const Kernels<T>& kernels, const ConvShape& shape) {
   bool inside = true;
   for (const Axis& axis : shape.axis)
     inside = inside && axis.pad_before == 0 && (axis.output - 1) * axis.stride < axis.input;
-  return inside && shape.taps() == 1 && shape.axis[2].stride > 1 && shape.input.axis[2] == 1 &&
-         shape.oc > OuterMethod<T>::unit_rows(kernels);
+  return inside && shape.n > 1 && shape.taps() == 1 && shape.axis[2].stride > 1 &&
+         shape.input.axis[2] == 1 && shape.oc > OuterMethod<T>::unit_rows(kernels);
 }
 
 // The same with what is skipped left out beforehand.

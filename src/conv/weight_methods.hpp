@@ -23,11 +23,11 @@ struct GradBlock {
   std::int64_t channel_stride, row_stride, column_stride;
 };
 
-// The input as a unit meets it: strips, one for each of some images.
+// The input as a unit meets it: strips, one for each of some images, `step` apart.
 template <class T>
 struct InputStrips {
   const T* first;
-  Index images, step, pitch;
+  Index images, step, pitch, pixel_step;
 };
 
 // A unit's finished sums: rows of columns.
@@ -172,6 +172,7 @@ class OuterMethod {
     const Split panels = panels_of(unit);
     OuterArgs<T> args{};
     args.images = strips.images, args.image_step = strips.step;
+    args.pitch = strips.pitch, args.pixel_step = strips.pixel_step;
     args.grad_image = block.rows * block.columns * wide;
     args.sum_stride = taps * wide, args.accumulate = add;
     for (std::int64_t p = 0; p < panels.parts; ++p) {
@@ -182,11 +183,11 @@ class OuterMethod {
       for (std::int64_t tap = 0; tap < taps; ++tap) {
         const BlockPart part = by_taps ? layout_.inside(block, tap) : all;
         const Range &rows = part.rows, &columns = part.columns;
-        const bool flat = columns.size() == block.columns && strips.pitch == block.columns;
-        args.strip = strips.first + rows.begin * strips.pitch + columns.begin;
+        const bool flat = columns.size() == block.columns &&
+                          strips.pitch == block.columns * strips.pixel_step;
+        args.strip = strips.first + rows.begin * strips.pitch + columns.begin * strips.pixel_step;
         args.rows = flat ? 1 : rows.size();
         args.columns = rows.size() * columns.size() / std::max<Index>(args.rows, 1);
-        args.pitch = strips.pitch;
         args.grad = grad + channel * block.rows * block.columns + rows.begin * args.grad_row +
                     columns.begin * args.grad_stride;
         for (std::int64_t t = 0; t < tiles.parts; ++t) {
@@ -196,7 +197,8 @@ class OuterMethod {
           // Of a single tap each tile's input is new (480 channels of 14 x 14, batch 32: 6.5 to 5.8
           // ms); what several taps share costs more to ask for than it takes.
           const std::int64_t next = first + tiles.size(t) * taps;
-          const bool ahead = layout_.offset.size() == 1 && next < unit.columns;
+          const bool ahead =
+              layout_.offset.size() == 1 && strips.pixel_step == 1 && next < unit.columns;
           args.ahead = ahead ? offset_of(next) - offset[0] : 0;
           args.offset = offset, args.sum = sum + first * wide + channel;
           kernels_.outer[tiles.size(t)][panels.size(p)](args);

@@ -72,7 +72,7 @@ template <class T>
 struct OuterArgs {
   const T* strip;
   const Index* offset;
-  Index images, image_step, rows, columns, pitch;
+  Index images, image_step, rows, columns, pitch, pixel_step;
   Index ahead;  // so many elements further on is what shall be fetched from memory; 0: nothing
   const T* grad;
   Index grad_image, grad_row, grad_stride;
