@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import fastconv as fc
+from fastconv import reference
 
 RNG = np.random.default_rng(0)
 X = RNG.integers(-4, 5, (2, 4, 7, 9)).astype(np.float32)
@@ -70,6 +71,32 @@ MEMORY = {
     )(),
     "parameter": fc.Parameter,
 }
+
+
+VIEWS = {  # the memory's shape, and what is seen of it
+    "every second column": ((2, 32, 9, 22), lambda x: x[..., ::2]),
+    "every third column": ((2, 32, 9, 33), lambda x: x[..., ::3]),
+    "columns backwards": ((2, 32, 9, 11), lambda x: x[..., ::-1]),
+    "one column": ((2, 32, 9, 1), lambda x: x),
+    "one channel": ((2, 1, 9, 11), lambda x: x),
+    "channels of more": ((2, 9, 11, 64), lambda x: np.moveaxis(x[..., 5:37], -1, 1)),
+    "every second channel": ((2, 9, 11, 64), lambda x: np.moveaxis(x[..., ::2], -1, 1)),
+    "one pixel of channels": ((2, 9, 1, 32), lambda x: np.moveaxis(x, -1, 1)),
+}
+
+
+@pytest.mark.parametrize("view", VIEWS)
+def test_weight_gradients_of_views(isa, view):
+    """Read in place or not: steps of one, two, none and more, from pixel to pixel."""
+    memory, see = VIEWS[view]
+    x = np.broadcast_to(see(RNG.integers(-4, 5, memory).astype(np.float32)), (2, 32, 9, 11))
+    for kernel, stride, padding in ((1, 1, 0), (1, 2, 0), (3, 1, 1), (3, 2, 1), (3, 1, 0)):
+        weight = np.zeros((40, 32, kernel, kernel), np.float32)
+        shape = reference.conv2d(x, weight, None, stride, padding).shape
+        gy = RNG.integers(-4, 5, shape).astype(np.float32)
+        args = gy, x, weight, None, stride, padding
+        wanted = reference.conv2d_backward(*args)[1]
+        assert np.array_equal(fc.conv2d_backward(*args)[1], wanted), (kernel, stride, padding)
 
 
 @pytest.mark.parametrize("memory", MEMORY)
