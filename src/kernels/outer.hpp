@@ -20,19 +20,15 @@ template <class T, int MR, int NV>
 void outer(const OuterArgs<T>& args) {
   constexpr Index kLine = 64 / static_cast<Index>(sizeof(T));
   const Index run = args.ahead ? kLine : args.columns, step = args.pixel_step;
-  Index offset[MR];  // from the first's pixel, which takes a register less
-  FASTCONV_UNROLL
-  for (int m = 0; m < MR; ++m) offset[m] = args.offset[m] - args.offset[0];
   Vec<T> sum[MR][NV] = {};
   for (Index image = 0; image < args.images; ++image)
     for (Index row = 0; row < args.rows; ++row) {
-      const T* pixels =
-          args.strip + args.offset[0] + image * args.image_step + row * args.pitch;
+      const T* pixels = args.strip + image * args.image_step + row * args.pitch;
       const T* grad = args.grad + image * args.grad_image + row * args.grad_row;
       for (Index begin = 0; begin < args.columns; begin += run) {
         const Index count = begin + run < args.columns ? run : args.columns - begin;
         for (int m = 0; m < MR && args.ahead; ++m)
-          __builtin_prefetch(pixels + offset[m] + args.ahead);
+          __builtin_prefetch(pixels + args.offset[m] + args.ahead);
         for (const T* const end = pixels + count * step; pixels != end; pixels += step) {
           Vec<T> channels[NV];
           FASTCONV_UNROLL
@@ -40,7 +36,7 @@ void outer(const OuterArgs<T>& args) {
           grad += args.grad_stride;
           FASTCONV_UNROLL
           for (int m = 0; m < MR; ++m) {
-            const Vec<T> pixel = broadcast(pixels[offset[m]]);
+            const Vec<T> pixel = broadcast(pixels[m == 0 ? 0 : args.offset[m]]);
             FASTCONV_UNROLL
             for (int v = 0; v < NV; ++v) sum[m][v] += pixel * channels[v];
           }

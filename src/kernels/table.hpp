@@ -66,12 +66,12 @@ struct DotArgs {
 };
 
 // sum(m, v) (+)= sum over images, rows and columns of
-//     strip[offset[m] + image * image_step + row * pitch + column] *
+//     strip[offset[m] + image * image_step + row * pitch + column * pixel_step] *
 //     grad[image * grad_image + row * grad_row + column * grad_stride + v]
 template <class T>
 struct OuterArgs {
   const T* strip;
-  const Index* offset;
+  const Index* offset;  // the first is 0
   Index images, image_step, rows, columns, pitch, pixel_step;
   Index ahead;  // so many elements further on is what shall be fetched from memory; 0: nothing
   const T* grad;

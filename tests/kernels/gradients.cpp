@@ -44,16 +44,18 @@ template <class T>
 void test_outer(const Kernels<T>& kernels, int m, int v, bool accumulate) {
   const Index width = v * kernels.lanes, rows = draw(1, 4), columns = draw(1, 9);
   const Index images = draw(1, 3);
-  const Index pitch = columns + draw(0, 3), grad_stride = width + draw(0, 3);
+  const Index step = draw(1, 3);
+  const Index pitch = columns * step + draw(0, 3), grad_stride = width + draw(0, 3);
   const Index image_step = rows * pitch + draw(0, 9);
   const Index grad_row = columns * grad_stride + draw(0, 9), grad_image = rows * grad_row + draw(0, 9);
   const Index sum_stride = width + draw(0, 3);
   begin_case("outer", {{"MR", m}, {"NV", v}, {"images", images}, {"rows", rows},
-                       {"columns", columns}, {"accumulate", accumulate}});
-  std::vector<Index> offset;
-  for (int i = 0; i < m; ++i) offset.push_back(draw(0, 20));
+                       {"columns", columns}, {"step", step}, {"accumulate", accumulate}});
+  std::vector<Index> offset{0};
+  for (int i = 1; i < m; ++i) offset.push_back(draw(0, 20));
   const Index furthest = *std::max_element(offset.begin(), offset.end());
-  const Array<T> strip = integers<T>(furthest + (images - 1) * image_step + (rows - 1) * pitch + columns);
+  const Array<T> strip = integers<T>(furthest + (images - 1) * image_step + (rows - 1) * pitch +
+                                     columns * step);
   const Array<T> grad = integers<T>(images * grad_image);
   Target<T> sum((m - 1) * sum_stride + width);
   if (accumulate) sum.set_all();
@@ -65,14 +67,14 @@ void test_outer(const Kernels<T>& kernels, int m, int v, bool accumulate) {
         for (Index column = 0; column < columns; ++column)
           value += static_cast<double>(strip[offset[static_cast<std::size_t>(i)] +
                                              row / rows * image_step + row % rows * pitch +
-                                             column]) *
+                                             column * step]) *
                    static_cast<double>(grad[row / rows * grad_image + row % rows * grad_row +
                                             column * grad_stride + c]);
       sum.expect(at, value);
     }
-  kernels.outer[m][v]({strip.data(), offset.data(), images, image_step, rows, columns, pitch, draw(0, 99),
-                       grad.data(), grad_image, grad_row, grad_stride, sum.data(), sum_stride,
-                       accumulate});
+  kernels.outer[m][v]({strip.data(), offset.data(), images, image_step, rows, columns, pitch, step,
+                       draw(0, 99), grad.data(), grad_image, grad_row, grad_stride, sum.data(),
+                       sum_stride, accumulate});
   sum.check();
 }
 
