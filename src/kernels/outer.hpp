@@ -43,13 +43,19 @@ void outer(const OuterArgs<T>& args) {
         }
       }
     }
-  FASTCONV_UNROLL
-  for (int m = 0; m < MR; ++m) {
+  if (args.accumulate) {
     FASTCONV_UNROLL
-    for (int v = 0; v < NV; ++v) {
-      T* target = args.sum + m * args.sum_stride + v * kLanes<T>;
-      store(target, args.accumulate ? load(target) + sum[m][v] : sum[m][v]);
+    for (int m = 0; m < MR; ++m) {
+      FASTCONV_UNROLL
+      for (int v = 0; v < NV; ++v)
+        sum[m][v] = load(args.sum + m * args.sum_stride + v * kLanes<T>) + sum[m][v];
     }
+  }
+  T* target = args.sum;
+  FASTCONV_UNROLL
+  for (int m = 0; m < MR; ++m, target += args.sum_stride) {
+    FASTCONV_UNROLL
+    for (int v = 0; v < NV; ++v) store(target + v * kLanes<T>, sum[m][v]);
   }
 }
 
