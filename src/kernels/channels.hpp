@@ -84,18 +84,25 @@ FASTCONV_INLINE void end_sums(const ChannelTileArgs<T>& args, Vec<T> (&sum)[MR][
   T* target = args.sum;
   const Index step = args.sum_step;
   if (args.finish) {
-    const T *residual = args.residual, *const bias = args.bias;
     const Vec<T> floor = broadcast(args.floor), ceiling = broadcast(args.ceiling);
-    FASTCONV_UNROLL
-    for (int v = 0; v < NV && bias; ++v) {
+    if (args.bias) {
       FASTCONV_UNROLL
-      for (int m = 0; m < MR; ++m) sum[m][v] += load(bias + m * kBiasStep + v * kLanes<T>);
+      for (int v = 0; v < NV; ++v) {
+        FASTCONV_UNROLL
+        for (int m = 0; m < MR; ++m) sum[m][v] += load(args.bias + m * kBiasStep + v * kLanes<T>);
+      }
+    }
+    if (args.residual) {
+      FASTCONV_UNROLL
+      for (int m = 0; m < MR; ++m) {
+        FASTCONV_UNROLL
+        for (int v = 0; v < NV; ++v) sum[m][v] += load(args.residual + m * step + v * kLanes<T>);
+      }
     }
     FASTCONV_UNROLL
     for (int m = 0; m < MR; ++m) {
       FASTCONV_UNROLL
       for (int v = 0; v < NV; ++v) {
-        if (residual) sum[m][v] += load(residual + m * step + v * kLanes<T>);
         sum[m][v] = sum[m][v] < floor ? floor : sum[m][v];
         sum[m][v] = sum[m][v] > ceiling ? ceiling : sum[m][v];
       }
