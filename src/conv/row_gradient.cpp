@@ -38,11 +38,14 @@ class Planes {
     if (pitch_ % kPage == 0) pitch_ += kernels.lanes;
   }
 
-  // Whether all pixels of an image are evenly apart, and its channels side by side.
+  // Whether all pixels of an image are evenly apart, its channels side by side, and planes of a
+  // vector of them at most 64 MiB (float32, AVX-512).
   static bool serves(const Strides& source, std::int64_t depth, std::int64_t height,
                      std::int64_t width) {
+    constexpr std::int64_t kMostPixels = 1 << 20;
     return source.channel == 1 && source.axis[1] == width * source.axis[2] &&
-           (depth == 1 || source.axis[0] == height * source.axis[1]);
+           (depth == 1 || source.axis[0] == height * source.axis[1]) &&
+           depth * height * width <= kMostPixels;
   }
 
   std::int64_t size(std::int64_t channels) const { return channels * pitch_; }
