@@ -114,10 +114,9 @@ void transpose(const TransposeArgs<T>& args) {
   constexpr Index N = kLanes<T>;
   const bool flat = args.row_stride == args.columns * args.column_stride;
   const Index rows = flat ? 1 : args.rows, columns = flat ? args.rows * args.columns : args.columns;
-  if constexpr (kEverySize<T>) {
-    const bool few = args.channels == 1 || args.channels == 3;
-    for (Index row = 0; few && args.column_stride == 1 && args.width == args.channels; ++row) {
-      if (row == args.rows) return;
+  const bool few = args.channels == 1 || args.channels == 3;
+  if (kEverySize<T> && few && args.column_stride == 1 && args.width == args.channels) {
+    for (Index row = 0; row < args.rows; ++row) {
       const T* const source = args.source + row * args.row_stride;
       T* const target = args.target + row * args.columns * args.width;
       if (args.channels == 3)
@@ -125,6 +124,7 @@ void transpose(const TransposeArgs<T>& args) {
       else
         std::memcpy(target, source, static_cast<std::size_t>(args.columns) * sizeof(T));
     }
+    return;
   }
   const bool in_vectors = args.column_stride == 1 || args.channel_stride == 1;
   // Along what stands side by side: all pixels of some channels, or the other way round.
