@@ -11,14 +11,15 @@ namespace fastconv {
 template <class T>
 class ChannelAhead {
  public:
-  // For `channels` at a time, through so many taps, and so many outputs of an image.
-  ChannelAhead(bool by_taps, std::int64_t channels, std::int64_t taps, std::int64_t outputs)
-      : by_taps_(by_taps),
-        far_(outputs * static_cast<std::int64_t>(sizeof(T)) > kSecondCache),
+  // For `channels` at a time.
+  ChannelAhead(const Kernels<T>& kernels, const CorrelationShape& shape, const PartAxes& axes,
+               std::int64_t channels)
+      : by_taps_(kernels.channels_adjacent),
+        far_(outputs_are_far<T>(shape, axes)),
         channels_(channels),
-        taps_(taps) {
+        taps_(axes.taps()) {
     constexpr std::int64_t kLeast = 32, kMost = 96;
-    if (!by_taps || taps != 1) return;
+    if (!by_taps_ || taps_ != 1) return;
     std::int64_t count = (channels - 1) / kMost + 1;
     while (channels % count != 0) ++count;
     const std::int64_t each = channels / count;
@@ -76,25 +77,25 @@ class ChannelAhead {
   }
 
   // A tile asks for the next one's outputs, which stand in lines far apart: 3 channels 3 x 3 to 64
-  // of 224 x 224 take 3.0 ms in place of 4.2. They come to the second cache: 16 channels of
-  // 112 x 112 to 96 take 0.36 ms from memory, 0.42 if to the first. Where they are there already
-  // asking costs 0.6% of a network. (Inline, as `prefetch_weights`.)
+  // of 224 x 224 take 3.0 ms in place of 4.2. (Inline, as `prefetch_outputs`.)
   [[gnu::always_inline]] void ask_for_outputs(const T* pixel, Index step, std::int64_t pixels,
                                               Index width) const {
-    constexpr Index kLine = 64 / static_cast<Index>(sizeof(T));
     if (!far_) return;
     if (step == width) width *= pixels, pixels = 1;
-    for (std::int64_t p = 0; p < pixels; ++p, pixel += step) {
-      for (Index i = 0; i < width; i += kLine) __builtin_prefetch(pixel + i, 1, 2);
-      __builtin_prefetch(pixel + width - 1, 1, 2);
-    }
+    prefetch_outputs(pixel, step, pixels, width);
+  }
+  // Of planes a tile asks for its own, unless there are none yet.
+  [[gnu::always_inline]] void ask_for_planes(const StoreChannelsArgs<T>* outputs, std::int64_t row,
+                                             std::int64_t column, std::int64_t pixels) const {
+    if (!far_ || !outputs || outputs->column_stride != 1) return;
+    prefetch_outputs(outputs->target + row * outputs->row_stride + column * outputs->phases,
+                     outputs->channel_stride, outputs->channels, pixels * outputs->phases);
   }
 
  private:
   // Elements of the next weights that a step of a tile asks for, at least; and of its own, how far
   // ahead: over the end of a page, where the hardware stops.
   static constexpr Index kLeastShare = 4, kAheadBytes = 8192;
-  static constexpr std::int64_t kSecondCache = 1 << 20;  // bytes
 
   bool by_taps_, far_;
   std::int64_t channels_, taps_;

@@ -8,7 +8,6 @@
 #include "conv/channel_strip.hpp"
 #include "conv/channel_taps.hpp"
 #include "conv/channel_weights.hpp"
-#include "conv/strip_part.hpp"
 #include "plan/machine.hpp"
 
 namespace fastconv {
@@ -37,7 +36,7 @@ class ChannelMethod {
         sides_(!inside_ && (in_place_ || !strip_.padded())),
         step_(in_place_ ? steps_in_place(shape, axes) : strip_.steps()),
         taps_(axes, step_, !in_place_, step_.channel == 1),
-        ahead_(kernels.channels_adjacent, channels, axes.taps(), axes.outputs() * shape.oc),
+        ahead_(kernels, shape, axes, channels),
         weights_(kernels, shape, axes) {}
 
   const StripLayout& layout() const { return layout_; }
@@ -97,6 +96,7 @@ class ChannelMethod {
       ahead_.ask(source, units * kernels_.lanes, {tile.pixel, tile.pixel + tile.pixels}, args);
       args.sum = sum + tile.pixel * args.sum_step;
       args.before = add ? args.sum : nullptr;
+      ahead_.ask_for_planes(source.outputs, tile.row, tile.column, tile.pixels);
       if (is_in(inner, source, tile))
         add_widths(args, taps_of(source), each, phase, {0, taps_.widths(phase)}, tile.pixels, units,
                    source.tiles);

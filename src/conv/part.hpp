@@ -89,6 +89,26 @@ template <class T>
   for (std::int64_t at = 0; at < bytes; at += kLine) __builtin_prefetch(next + at);
 }
 
+// Asks for what is written next: `rows` rows of `width` elements. They come to the second cache: 16
+// channels of 112 x 112 to 96 take 0.36 ms from memory, 0.42 if to the first.
+template <class T>
+[[gnu::always_inline]] inline void prefetch_outputs(const T* row, Index step, Index rows,
+                                                    Index width) {
+  constexpr Index kLine = 64 / static_cast<Index>(sizeof(T));
+  for (Index r = 0; r < rows; ++r, row += step) {
+    for (Index i = 0; i < width; i += kLine) __builtin_prefetch(row + i, 1, 2);
+    __builtin_prefetch(row + width - 1, 1, 2);
+  }
+}
+// Whether the outputs of all images are too many to stay in the caches. Where they do, asking for
+// them costs 0.6% of a network, and 3% of 64 channels of 56 x 56 to 256; where not, 32 images of 192
+// channels of 14 x 14 to 480 take 5.6 ms in place of 6.3.
+template <class T>
+bool outputs_are_far(const CorrelationShape& shape, const PartAxes& axes) {
+  constexpr std::int64_t kCaches = 4 << 20;
+  return shape.n * axes.outputs() * shape.oc * static_cast<std::int64_t>(sizeof(T)) > kCaches;
+}
+
 template <class T>
 struct CorrelationArrays {
   const T* input;

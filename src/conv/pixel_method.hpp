@@ -29,6 +29,7 @@ class PixelMethod {
         in_place_(can_read_in_place()),
         pitch_(in_place_ ? axes.height.step * shape.input.axis[1] : layout_.pitch),
         moves_(fills_a_tile(pitch_)),
+        far_(outputs_are_far<T>(shape, axes)),
         weight_offset_(weight_offsets(shape, axes)) {
     const Index most = kMaxTileVectors * kernels.lanes;
     const Index pixels = (layout_.rows.largest() - 1) * pitch_ + layout_.columns.largest();
@@ -118,6 +119,8 @@ class PixelMethod {
         args.strip = source.pixels + row * pitch_ + first - excess;
         args.sum = target.target + at;
         args.residual = target.residual ? target.residual + at : nullptr;
+        if (far_)
+          prefetch_outputs(args.sum, args.sum_stride, target.width, vectors * kernels_.lanes);
         kernels_.tile[target.width][vectors](args);
       });
     }
@@ -296,6 +299,7 @@ class PixelMethod {
   bool in_place_;
   Index pitch_;       // from row to row of pixels
   bool moves_;        // whether the last tile ends with the last pixel
+  bool far_;          // whether outputs are asked for
   bool by_rows_;      // whether tiles that finish sums end with a row
   Index sum_stride_;
   std::vector<std::vector<Index>> offset_;  // of each phase's channels and taps of a chunk

@@ -23,6 +23,7 @@ struct StripSource {
   // How many tiles are wanted at once, and what is from one to the next.
   std::int64_t tiles;
   Index weight_step, sum_step;
+  const StoreChannelsArgs<T>* outputs;  // what is written when these sums are complete, or null
 };
 
 template <class T, class Method>
@@ -100,28 +101,32 @@ class StripPart final : public Part<T> {
         const Range own_tiles{tasks.groups.begin(group), tasks.groups.begin(group + 1)};
         const T* const next =
             brings_weights ? weights_after(g, tile + count, chunk, own_tiles, packed) : nullptr;
-        const auto pixels_of = [&](std::int64_t i) -> StripSource<T> {
+        const bool last = chunk + 1 == chunks_.parts;
+        const auto pixels_of = [&](std::int64_t i,
+                                   const StoreChannelsArgs<T>* outputs) -> StripSource<T> {
           const T* pixels = method_.in_place()
                                 ? source + i * shape_.input.outer + method_.origin(block)
                                 : strip + i * image_strip_;
           return {pixels, block, channels, strip, i == 0 ? next : nullptr,
                   brings_weights && t == 0 && chunk == 0 && i == 0, count,
-                  units * method_.unit() * shape_.ic * taps_, image_sum()};
+                  units * method_.unit() * shape_.ic * taps_, image_sum(), outputs};
         };
         T* const own = sum + (chunks_.parts > 1 ? t : 0) * images * image_sum();
-        if (chunk + 1 == chunks_.parts && method_.can_finish(arrays, chunks_.parts)) {
+        if (last && method_.can_finish(arrays, chunks_.parts)) {
           for (std::int64_t i = 0; i < images; ++i)
-            method_.finish(pixels_of(i), weight, chunk > 0, own + i * image_sum(),
+            method_.finish(pixels_of(i, nullptr), weight, chunk > 0, own + i * image_sum(),
                            target(arrays, block, first + i, g, tile));
           continue;
         }
         for (std::int64_t phase = 0; phase < phases_; ++phase) {
-          for (std::int64_t i = 0; i < images; ++i)
-            method_.accumulate(pixels_of(i), weight, units, phase, chunk > 0,
-                               own + i * image_sum() + phase * phase_sum_);
+          for (std::int64_t i = 0; i < images; ++i) {
+            const StoreChannelsArgs<T> outputs = target(arrays, block, first + i, g, tile);
+            method_.accumulate(pixels_of(i, last && phase == 0 ? &outputs : nullptr), weight, units,
+                               phase, chunk > 0, own + i * image_sum() + phase * phase_sum_);
+          }
           weight += method_.unit() * units * channels * method_.phase_taps(phase);
         }
-        if (chunk + 1 < chunks_.parts) continue;
+        if (!last) continue;
         for (std::int64_t i = 0; i < images; ++i) {
           StoreChannelsArgs<T> args = target(arrays, block, first + i, g, tile);
           args.sum = own + i * image_sum();
