@@ -64,8 +64,9 @@ class RowPart final : public Part<T> {
         row_tiles_(tiles_of(axes, tiling.rows, apart_)),
         oc_blocks_(shape.oc / tiling.channels),
         groups_(shape.g, groups_of_a_tile()),
-        asks_(groups_.largest() > 1 && shape.ic == 1 && axes.depth.input == 1 &&
-              shape.input.channel == axes.height.input * axes.width.input),
+        asks_(shape.ic == 1 && axes.depth.input == 1 &&
+              shape.input.channel == axes.height.input * axes.width.input &&
+              shape.input.channel <= 2 * kFewBytes / static_cast<std::int64_t>(sizeof(T))),
         pitch_(whole_lines(axes.width.output)),
         pair_(axes.width.phases == 2 && tiling.channels == 1 && tiling.stride == 1
                   ? kernels.row_pair(tiling.rows, tiling.kernel)
@@ -296,11 +297,12 @@ class RowPart final : public Part<T> {
     if (++unit.groups == groups_.parts) unit.groups = 0, ++unit.n;
   }
 
-  // A tile of several groups asks for its share of the planes behind them: the hardware does not
-  // follow from plane to plane. 32 x 576 planes of 14 x 14 take 5.5 ms in place of 6.9.
+  // A tile of small planes asks for its share of those behind them: the hardware does not follow
+  // from plane to plane. 32 x 576 planes of 14 x 14 take 5.5 ms in place of 6.9. With more rows to
+  // come, of these: 192 of 28 x 28 with stride 2 take 22 us in place of 24.
   void ask_for_next(const T* image, Index elements, std::int64_t row_tile) const {
     const Index share = elements / row_tiles_;
-    const T* const next = image + elements + row_tile * share;
+    const T* const next = image + (groups_.largest() > 1 ? elements : share) + row_tile * share;
     for (Index i = 0; i < share; i += 64 / static_cast<Index>(sizeof(T)))
       __builtin_prefetch(next + i);
   }
