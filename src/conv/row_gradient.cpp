@@ -160,30 +160,21 @@ class RowGradients {
     args.width = width.input, args.sum = sum, args.accumulate = true;
     const auto kernel = kernels_.row_gradient(static_cast<int>(height.kernel),
                                               static_cast<int>(height.stride));
-    const std::int64_t band = band_rows(), input_band = band * height.stride;
+    const std::int64_t band = band_rows();
     for (std::int64_t row = 0; row < height.output; row += band) {
       args.rows = rows + row * height.stride, args.grad = grad + row * args.grad_stride;
       args.grad_rows = std::min(band, height.output - row);
-      ask_for(input + (row * height.stride + input_band) * input_.axis[1],
-              args.grad_rows * height.stride, input_.axis[1], width.input);
-      ask_for(args.grad + band * args.grad_stride, args.grad_rows, args.grad_stride, width.output);
       kernel(args);
     }
   }
-  // Rows of a band, whose input and the next one's stay in the first-level cache for all columns:
-  // the hardware does not follow strips of columns. 32 images of 96 channels of 112 x 112, 3 x 3 at
-  // stride 2, take 20 ms in place of 36. Of what stands so far ahead, no more is asked for than a
-  // plane has rows: 960 planes of 7 x 7 take 0.09 ms, all of a band's 0.32.
+  // Rows of a band, whose input stays in the first-level cache for all columns: 32 images of 96
+  // channels of 112 x 112, 3 x 3 at stride 2, take 9.7 ms in place of 10.6. (Asking for the next
+  // band takes a fifth longer.)
   std::int64_t band_rows() const {
-    constexpr std::int64_t kBandBytes = 8192;
+    constexpr std::int64_t kBandBytes = 16384;
     const std::int64_t bytes = input_.axis[1] * shape_.axis[1].stride *
                                static_cast<std::int64_t>(sizeof(T));
     return std::max<std::int64_t>(kBandBytes / std::max<std::int64_t>(bytes, 1) / 4 * 4, 4);
-  }
-  static void ask_for(const T* source, std::int64_t rows, std::int64_t step, std::int64_t columns) {
-    for (std::int64_t row = 0; row < rows; ++row, source += step)
-      for (std::int64_t i = 0; i < columns; i += 64 / static_cast<std::int64_t>(sizeof(T)))
-        __builtin_prefetch(source + i);
   }
 
   // From [kd][kw][kh].
