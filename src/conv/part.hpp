@@ -185,6 +185,9 @@ template <class T>
 PartPtr<T> make_planes(const Kernels<T>& kernels, const CorrelationShape& shape,
                        const PartAxes& axes);
 template <class T>
+PartPtr<T> make_groups(const Kernels<T>& kernels, const CorrelationShape& shape,
+                       const PartAxes& axes);
+template <class T>
 PartPtr<T> make_products(const Kernels<T>& kernels, const CorrelationShape& shape,
                          const PartAxes& axes);
 template <class T>

@@ -218,9 +218,10 @@ class StripPart final : public Part<T> {
     return packs_in_tasks() ? tiles_.largest() * method_.unit() * chunks_.largest() * taps_ : 0;
   }
 
-  // Where the outputs of a tile go.
-  StoreChannelsArgs<T> target(const CorrelationArrays<T>& arrays, const Block& block,
-                              std::int64_t n, std::int64_t g, std::int64_t tile) const {
+  // Where the outputs of a tile go. (Out of line: the wheel is 2 KB smaller.)
+  [[gnu::noinline]] StoreChannelsArgs<T> target(const CorrelationArrays<T>& arrays,
+                                                const Block& block, std::int64_t n,
+                                                std::int64_t g, std::int64_t tile) const {
     const Strides& stride = shape_.output;
     const TapAxis &d = layout().depth, &h = layout().height, &w = layout().width;
     const std::int64_t first = tiles_.begin(tile) * method_.unit();

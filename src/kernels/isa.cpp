@@ -102,6 +102,7 @@ Kernels<T> make_kernels() {
   if constexpr (kEverySize<T>) {
     add_plane_rows<T, kPlaneRows - 1>(kernels);
     add_plane_rows<T, kPlaneRows>(kernels);
+    kernels.copy_groups = copy_groups<T>;
   }
   kernels.row_tile = row_tile_of<T>;
   kernels.row_pair = row_pair_of<T>;

@@ -294,6 +294,12 @@ struct Kernels {
   void (*plane_tile[kMaxPlanePixels + 1])(const PlaneTileArgs<T>&);
   // By R and S; null where there is none.
   void (*plane_row[kPlaneRows + 1][kPlaneStrides + 1])(const PlaneRowArgs<T>&);
+  // For each of `pixels` vectors of channels, `step` apart, as many copies side by side as a group
+  // has channels, a power of two: lane l of copy j is channel l / group * group + j. Asks for what
+  // stands `ahead` of each (128 channels of 56 x 56, from memory: 1.07 to 1.1 times as fast). Null
+  // where there is none.
+  void (*copy_groups)(const T* source, Index step, Index ahead, Index pixels, Index group,
+                      T* target);
   void (*pack_weight)(const PackWeightArgs<T>&);
   void (*pack_taps)(const PackTapsArgs<T>&);
   // target[k * rows + r] = source[r * row_stride + k]
