@@ -101,8 +101,8 @@ template <class T>
   }
 }
 // Whether the outputs of all images are too many to stay in the caches. Where they do, asking for
-// them costs 0.6% of a network, and 3% of 64 channels of 56 x 56 to 256; where not, 32 images of 192
-// channels of 14 x 14 to 480 take 5.6 ms in place of 6.3.
+// them costs 0.6% of a network, and 3% of 64 channels of 56 x 56 to 256; where not, 32 images of
+// 192 channels of 14 x 14 to 480 take 5.6 ms in place of 6.3.
 template <class T>
 bool outputs_are_far(const CorrelationShape& shape, const PartAxes& axes) {
   constexpr std::int64_t kCaches = 4 << 20;
