@@ -1,5 +1,6 @@
 // The register tiles of the forward pass, for every number of rows and vectors: pixels as vectors
-// (tile), channels as vectors (channel_tile), depthwise on channels-last memory (plane_tile).
+// (tile), channels as vectors (channel_tile), depthwise on channels-last memory (plane_tile),
+// and what makes it of small groups (copy_groups).
 #include <algorithm>
 
 #include "harness.hpp"
@@ -144,6 +145,21 @@ void test_plane_tile(const Kernels<T>& kernels, int m, Index channels) {
 }
 
 template <class T>
+void test_copy_groups(const Kernels<T>& kernels, Index group) {
+  const Index lanes = kernels.lanes, pixels = draw(1, 20), step = lanes + draw(0, 5);
+  begin_case("copy_groups", {{"group", group}, {"pixels", pixels}, {"step", step}});
+  const Array<T> source = integers<T>((pixels - 1) * step + lanes);
+  Target<T> target(pixels * group * lanes);
+  for (Index p = 0; p < pixels; ++p)
+    for (Index j = 0; j < group; ++j)
+      for (Index l = 0; l < lanes; ++l)
+        target.expect((p * group + j) * lanes + l,
+                      static_cast<double>(source[p * step + l / group * group + j]));
+  kernels.copy_groups(source.data(), step, draw(-100, 100), pixels, group, target.data());
+  target.check();
+}
+
+template <class T>
 void test_plane_row(const Kernels<T>& kernels, int rows, int stride, Index channels) {
   const Index pixel_step = channels + draw(0, 3), step = channels + draw(0, 3);
   const Index before = draw(0, 1), after = draw(0, 1), whole = draw(before + after ? 0 : 1, 9);
@@ -190,9 +206,12 @@ void test_tiles(const Kernels<T>& kernels) {
     for (int m = 2; m <= kMaxChannelTiles && kernels.channel_tiles[m]; ++m)
       test_channel_tile(kernels, m, kernels.channel_vectors, mode, true);
   }
-  for (int repeat = 0; repeat < 4; ++repeat)
+  for (int repeat = 0; repeat < 4; ++repeat) {
     for (int m = 1; m <= kernels.plane_pixels; ++m)
       for (Index channels : edges(kernels.lanes)) test_plane_tile(kernels, m, channels);
+    for (Index group = 2; group <= kernels.lanes && kernels.copy_groups; group *= 2)
+      test_copy_groups(kernels, group);
+  }
   for (int repeat = 0; repeat < 16; ++repeat)
     for (int rows = 1; rows <= kPlaneRows; ++rows)
       for (int stride = 1; stride <= kPlaneStrides; ++stride)
