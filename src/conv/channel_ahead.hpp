@@ -15,7 +15,7 @@ class ChannelAhead {
   ChannelAhead(const Kernels<T>& kernels, const CorrelationShape& shape, const PartAxes& axes,
                std::int64_t channels)
       : by_taps_(kernels.channels_adjacent),
-        far_(outputs_are_far<T>(shape, axes)),
+        far_(outputs_exceed<T>(shape.output.channel == 1 ? kFarPixels : kFarPlanes, shape, axes)),
         channels_(channels),
         taps_(axes.taps()) {
     constexpr std::int64_t kLeast = 32, kMost = 96;

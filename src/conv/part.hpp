@@ -100,14 +100,15 @@ template <class T>
     __builtin_prefetch(row + width - 1, 1, 2);
   }
 }
-// Whether the outputs of all images are too many to stay in the caches. Where they do, asking for
-// them costs 0.6% of a network, and 3% of 64 channels of 56 x 56 to 256; where not, 32 images of
-// 192 channels of 14 x 14 to 480 take 5.6 ms in place of 6.3.
+// Whether the outputs of all images are more than `bytes`, too many to stay in the caches. Where
+// they do, asking for them costs 0.6% of a network; where not, 32 images of 192 channels of 14 x 14
+// to 480 take 5.6 ms in place of 6.3.
 template <class T>
-bool outputs_are_far(const CorrelationShape& shape, const PartAxes& axes) {
-  constexpr std::int64_t kCaches = 4 << 20;
-  return shape.n * axes.outputs() * shape.oc * static_cast<std::int64_t>(sizeof(T)) > kCaches;
+bool outputs_exceed(std::int64_t bytes, const CorrelationShape& shape, const PartAxes& axes) {
+  return shape.n * axes.outputs() * shape.oc * static_cast<std::int64_t>(sizeof(T)) > bytes;
 }
+// Of planes, 64 channels of 56 x 56 to 256, 3 MB, take 3% more if asked for.
+constexpr std::int64_t kFarPixels = 1 << 20, kFarPlanes = 4 << 20;
 
 template <class T>
 struct CorrelationArrays {

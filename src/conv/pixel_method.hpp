@@ -29,7 +29,7 @@ class PixelMethod {
         in_place_(can_read_in_place()),
         pitch_(in_place_ ? axes.height.step * shape.input.axis[1] : layout_.pitch),
         moves_(fills_a_tile(pitch_)),
-        far_(outputs_are_far<T>(shape, axes)),
+        far_(outputs_exceed<T>(kFarPlanes, shape, axes)),
         weight_offset_(weight_offsets(shape, axes)) {
     const Index most = kMaxTileVectors * kernels.lanes;
     const Index pixels = (layout_.rows.largest() - 1) * pitch_ + layout_.columns.largest();
