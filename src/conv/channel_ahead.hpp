@@ -46,8 +46,15 @@ class ChannelAhead {
       args.next_step = all * tile.size() / pixels;
       return;
     }
-    const Index share = width * tile.size() / pixels;
-    if (source.asks_ahead && tile.begin == 0) {
+    constexpr Index kLine = 64 / static_cast<Index>(sizeof(T));
+    const Index share = width * tile.size() / pixels, line = tile.begin / tile.size() * kLine;
+    if (source.next_row) {
+      // To be packed, each channel's on a page of its own: a line of every one. (The input gradient
+      // of 32 rows of 4096 to 4096 takes 8.1 ms in place of 9.3.)
+      if (line >= width) return;
+      args.next_weight = source.next_weight + line;
+      args.next_step = source.next_row;
+    } else if (source.asks_ahead && tile.begin == 0) {
       args.next_weight = args.weight + kAheadBytes / static_cast<Index>(sizeof(T));
       args.next_step = width;
     } else if (source.next_weight && share >= kLeastShare) {

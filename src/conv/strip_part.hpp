@@ -19,6 +19,7 @@ struct StripSource {
   std::int64_t channels;
   T* scratch;  // the strip's place, where it is not copied
   const T* next_weight;  // what the next tile of channels will read, or null
+  Index next_row;        // where it is to pack them, from one channel's to the next; or 0
   bool asks_ahead;       // whether nobody asked for the weights of this tile
   // How many tiles are wanted at once, and what is from one to the next.
   std::int64_t tiles;
@@ -98,9 +99,13 @@ class StripPart final : public Part<T> {
         count = together ? at_once(tile, tasks.groups.size(group) - t) : 1;
         const T* weight = packed ? packed + weight_offset(g, tile, chunk) : own_weights;
         if (!packed) pack_tile(g, tile, chunk, arrays.weight, own_weights);
+        const bool packs_rows = !packed && taps_ == 1 && shape_.weight.outer == 1 &&
+                                t + 1 < tasks.groups.size(group);
         const Range own_tiles{tasks.groups.begin(group), tasks.groups.begin(group + 1)};
         const T* const next =
-            brings_weights ? weights_after(g, tile + count, chunk, own_tiles, packed) : nullptr;
+            brings_weights ? weights_after(g, tile + count, chunk, own_tiles, packed)
+            : packs_rows   ? source_of(g, tile + 1, chunk, arrays.weight)
+                           : nullptr;
         const bool last = chunk + 1 == chunks_.parts;
         const auto pixels_of = [&](std::int64_t i,
                                    const StoreChannelsArgs<T>* outputs) -> StripSource<T> {
@@ -108,6 +113,7 @@ class StripPart final : public Part<T> {
                                 ? source + i * shape_.input.outer + method_.origin(block)
                                 : strip + i * image_strip_;
           return {pixels, block, channels, strip, i == 0 ? next : nullptr,
+                  i == 0 && packs_rows ? shape_.weight.channel : 0,
                   brings_weights && t == 0 && chunk == 0 && i == 0, count,
                   units * method_.unit() * shape_.ic * taps_, image_sum(), outputs};
         };
@@ -201,10 +207,15 @@ class StripPart final : public Part<T> {
                  T* packed) const {
     const std::int64_t first = tiles_.begin(tile) * method_.unit();
     const std::int64_t units = tiles_.size(tile);
-    method_.pack_weight(weight + g * shape_.weight_group + first * shape_.weight.outer +
-                            chunks_.begin(chunk) * shape_.weight.channel,
+    method_.pack_weight(source_of(g, tile, chunk, weight),
                         std::min(units * method_.unit(), shape_.oc - first), units,
                         chunks_.size(chunk), packed);
+  }
+  const T* source_of(std::int64_t g, std::int64_t tile, std::int64_t chunk,
+                     const T* weight) const {
+    return weight + g * shape_.weight_group +
+           tiles_.begin(tile) * method_.unit() * shape_.weight.outer +
+           chunks_.begin(chunk) * shape_.weight.channel;
   }
   // How many of the tiles `left` are taken at once: of those of one size.
   std::int64_t at_once(std::int64_t tile, std::int64_t left) const {
