@@ -30,11 +30,12 @@ struct Workspace {
 template <class T>
 void number_columns(const PoolArgs<T>& args, Mask<T>* place) {
   const PoolLine& line = args.line;
-  const Index dilation = args.axis[2].dilation;
-  for (Index i = 0; i < line.left + line.length + line.right; ++i) {
-    Index column = i / line.group - line.left / line.group;
+  const Index dilation = args.axis[2].dilation, group = line.group;
+  const Index all = (line.left + line.length + line.right) / group, first = line.left / group;
+  for (Index i = 0; i < all; ++i) {
+    Index column = i - first;
     if (column < 0) column += (-column - 1) / dilation * dilation + dilation;
-    place[i] = static_cast<Mask<T>>(column);
+    fill_run(place + i * group, group, static_cast<Mask<T>>(column));
   }
 }
 
@@ -71,12 +72,14 @@ FASTCONV_INLINE void write_index(const PoolArgs<T>& args, const Mask<T>* place, 
                                  std::int64_t base, std::int64_t* index) {
   const PoolAxis& width = args.axis[2];
   const Index group = args.line.group, step = args.index_stride[2];
-  if (step == group && !none)
-    for (Index i = 0; i < width.targets * group; ++i) index[i] = base + place[i];
-  else
-    for (Index o = 0; o < width.targets; ++o)
-      for (Index i = 0; i < group; ++i)
-        index[o * step + i] = none ? -1 : base + place[o * group + i];
+  const bool flat = step == group;
+  const Index runs = flat ? 1 : width.targets, run = flat ? width.targets * group : group;
+  for (Index o = 0; o < runs; ++o, place += run, index += step) {
+    if (none) fill_run<std::int64_t>(index, run, -1);
+    for (Index i = 0; i < run && !none; i += kLanes<T>)
+      store_places<T>(index + i, base, load<Mask<T>, kLanes<T>>(place + i), run - i);
+  }
+  index -= runs * step;
   if (width.dilation == 1) return;
   for (Index o = 0; o < width.targets; ++o)
     if (reach(width, o).count == 0) fill_run<std::int64_t>(index + o * step, group, -1);

@@ -37,6 +37,19 @@ FASTCONV_INLINE Vec<std::int64_t> widened(Vec<std::int32_t> vector, bool upper) 
 #endif
 }
 
+// index[i] = base + place[i] for the first `count` lanes.
+template <class T>
+FASTCONV_INLINE void store_places(std::int64_t* index, std::int64_t base, Vec<Mask<T>> place,
+                                  Index count) {
+  if constexpr (sizeof(T) == 8) {
+    store_first(index, place + base, count);
+  } else {
+    constexpr Index kHalf = kLanes<T> / 2;
+    store_first(index, widened(place, false) + base, count < kHalf ? count : kHalf);
+    if (count > kHalf) store_first(index + kHalf, widened(place, true) + base, count - kHalf);
+  }
+}
+
 // N elements from `source` on, `stride` apart.
 template <class T, Index N>
 FASTCONV_INLINE Part<T, N> load_each(const T* source, Index stride) {

@@ -15,10 +15,14 @@ FASTCONV_INLINE void fill_run(T* target, Index count, T value) {
 template <class T, Index N>
 FASTCONV_INLINE void store_index(std::int64_t* index, std::int64_t base,
                                  Part<Mask<T>, N> place) {
-  Mask<T> lane[N];
-  store(lane, place);
-  FASTCONV_UNROLL
-  for (Index i = 0; i < N; ++i) index[i] = base + lane[i];
+  if constexpr (N == kLanes<T>) {
+    store_places<T>(index, base, place, N);
+  } else {
+    Mask<T> lane[N];
+    store(lane, place);
+    FASTCONV_UNROLL
+    for (Index i = 0; i < N; ++i) index[i] = base + lane[i];
+  }
 }
 
 // A row of results into memory where groups may stand apart.

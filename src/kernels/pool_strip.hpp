@@ -141,16 +141,9 @@ struct Strip {
 template <bool Mean, class Strip, class T>
 FASTCONV_INLINE void store_targets(const Strip& strip, typename Strip::Item item, T divisor,
                                    T* target, std::int64_t* index) {
-  constexpr Index N = kLanes<T>;
   if constexpr (Strip::kPlaces) {
     store_first(target, item.value, strip.count());
-    if constexpr (sizeof(T) == 8) {
-      store_first(index, item.place, strip.count());
-    } else {
-      const Index count = strip.count(), half = N / 2;
-      store_first(index, widened(item.place, false), count < half ? count : half);
-      if (count > half) store_first(index + half, widened(item.place, true), count - half);
-    }
+    store_places<T>(index, 0, item.place, strip.count());
   } else if constexpr (Mean) {
     store_first(target, item / (strip.divisor * divisor), strip.count());
   } else {
