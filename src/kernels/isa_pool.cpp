@@ -8,6 +8,7 @@ namespace {
 template <class T>
 void add(Kernels<T>& kernels) {
   kernels.has_windows = has_windows<T>;
+  kernels.longest_doubled = kLongestDoubled<T>;
   kernels.pool_max = pool_max<T>;
   kernels.pool_max_index = pool_max_index<T>;
   kernels.pool_mean = pool_mean<T>;

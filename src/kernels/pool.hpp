@@ -3,6 +3,7 @@
 
 #include "kernels/pool_boxes.hpp"
 #include "kernels/pool_columns_first.hpp"
+#include "kernels/pool_doubled.hpp"
 #include "kernels/pool_joined.hpp"
 #include "kernels/pool_repeat.hpp"
 #include "kernels/pool_rows_first.hpp"
@@ -22,6 +23,8 @@ FASTCONV_INLINE void either(const PoolArgs<T>& args, const Way& way) {
 template <class T>
 void pool_max(const PoolArgs<T>& args) {
   if (args.way == PoolWay::windows) return windows<Max<T>, false>(args);
+  if constexpr (kLongestDoubled<T> > 0)
+    if (args.way == PoolWay::doubled) return doubled<Max<T>, false>(args);
   if (args.way == PoolWay::whole) return whole<Max<T>, false>(args);
   if (args.way == PoolWay::joined) return joined<Max<T>, false>(args);
   either(args, [](const PoolArgs<T>& a) {
@@ -32,6 +35,8 @@ void pool_max(const PoolArgs<T>& args) {
 template <class T>
 void pool_max_index(const PoolArgs<T>& args) {
   if (args.way == PoolWay::windows) return windows<MaxPlace<T>, false>(args);
+  if constexpr (kLongestDoubled<T> > 0)
+    if (args.way == PoolWay::doubled) return doubled<MaxPlace<T>, false>(args);
   either(args, [](const PoolArgs<T>& a) {
     a.way == PoolWay::boxes ? boxes<MaxFind<T>, false>(a) : columns_first<MaxPlace<T>>(a);
   });
@@ -40,6 +45,8 @@ void pool_max_index(const PoolArgs<T>& args) {
 template <class T>
 void pool_mean(const PoolArgs<T>& args) {
   if (args.way == PoolWay::windows) return windows<Sum<T>, true>(args);
+  if constexpr (kLongestDoubled<T> > 0)
+    if (args.way == PoolWay::doubled) return doubled<Sum<T>, true>(args);
   if (args.way == PoolWay::whole) return whole<Sum<T>, true>(args);
   if (args.way == PoolWay::joined) return joined<Sum<T>, true>(args);
   either(args, [](const PoolArgs<T>& a) {

@@ -37,8 +37,8 @@ struct PoolLine {
 };
 
 // kernels/pool_boxes.hpp, pool_rows_first.hpp, pool_columns_first.hpp, pool_windows.hpp,
-// pool_whole.hpp, pool_repeat.hpp, pool_joined.hpp
-enum class PoolWay { boxes, rows, columns, windows, whole, repeat, joined };
+// pool_doubled.hpp, pool_whole.hpp, pool_repeat.hpp, pool_joined.hpp
+enum class PoolWay { boxes, rows, columns, windows, doubled, whole, repeat, joined };
 
 template <class T>
 struct PoolArgs {

@@ -32,7 +32,9 @@ FASTCONV_INLINE void join_and_turn(const T* const (&plane)[kLanes<T>], Index row
 
 template <class T>
 const T* copied(const T* source, Index elements, T* target) {
-  for (Index i = 0; i < elements; ++i) target[i] = source[i];
+  for_vectors<T>(elements, [&](auto part, Index i) FASTCONV_LAMBDA {
+    part.store(target + i, part.load(source + i));
+  });
   return target;
 }
 

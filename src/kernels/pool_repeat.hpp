@@ -46,12 +46,6 @@ FASTCONV_INLINE void repeat_all(const PoolArgs<T>& args, const T* source, T rows
   repeat_any(source, args.divisor[2], rows, count, times, target);
 }
 
-template <class T>
-FASTCONV_INLINE void fill_zeros(T* target, Index count) {
-  for_vectors<T>(count, [&](auto part, Index i)
-                            FASTCONV_LAMBDA { part.store(target + i, Vec<T>{}); });
-}
-
 // Targets are the elements of the pooling's input: axis.spread of them share a source.
 template <class T>
 void repeat(const PoolArgs<T>& args) {
@@ -64,14 +58,14 @@ void repeat(const PoolArgs<T>& args) {
         T* target = args.target + plane * args.target_plane + z * args.target_stride[0] +
                     y * args.target_stride[1];
         if (od >= depth.sources || oh >= height.sources) {
-          fill_zeros(target, width.targets);
+          fill_run(target, width.targets, T{0});
           continue;
         }
         repeat_all(args,
                    args.source + plane * args.source_plane + od * args.source_stride[0] +
                        oh * args.source_stride[1],
                    args.divisor[0][od] * args.divisor[1][oh], target);
-        fill_zeros(target + used, width.targets - used);
+        fill_run(target + used, width.targets - used, T{0});
       }
 }
 

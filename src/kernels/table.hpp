@@ -311,6 +311,7 @@ struct Kernels {
   void (*transpose)(const TransposeArgs<T>&);
   // Whether there is PoolWay::windows for rows of such windows.
   bool (*has_windows)(Index kernel, Index stride);
+  Index longest_doubled;  // the longest window of PoolWay::doubled, or 0
   void (*pool_max)(const PoolArgs<T>&);
   void (*pool_max_index)(const PoolArgs<T>&);
   void (*pool_mean)(const PoolArgs<T>&);

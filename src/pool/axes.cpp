@@ -26,6 +26,11 @@ bool covers_all(const PoolAxis& axis) {
          axis.kernel - axis.pad >= axis.sources;
 }
 
+bool takes_one_each(const PoolAxis& axis) {
+  return axis.kernel == 1 && axis.pad == 0 && axis.spread == 1 &&
+         (axis.targets - 1) * axis.stride < axis.sources;
+}
+
 bool tiles(const PoolAxis& axis) {
   return axis.pad == 0 && axis.dilation == 1 && axis.targets * axis.kernel <= axis.sources &&
          (axis.stride == axis.kernel || axis.targets == 1);

@@ -18,6 +18,9 @@ PoolAxis reversed(const PoolAxis& axis);
 // Whether there is one target, of all sources.
 bool covers_all(const PoolAxis& axis);
 
+// Whether target j takes source j * stride and no other.
+bool takes_one_each(const PoolAxis& axis);
+
 // Whether each source lies in at most one window, and each window in the sources.
 bool tiles(const PoolAxis& axis);
 
