@@ -165,11 +165,9 @@ class WeightGradient {
   // the lines of the cache.
   bool readable_in_place() {
     const Strides& stride = shape_.input;
-    constexpr std::int64_t kPage = 4096 / static_cast<std::int64_t>(sizeof(T));
     const bool channels = stride.channel == 1 && pixel_step() > 2;
     const bool near = channels || pixel_step() == 1 || pixel_step() == 2;
     if (!near || !(layout_.inside() || by_taps_)) return false;
-    if (!channels && shape_.ic > 4 && stride.channel % kPage == 0) return false;
     for (const Tap& kd : layout_.depth.taps)
       for (const Tap& kh : layout_.height.taps)
         for (const Tap& kw : layout_.width.taps)

@@ -179,7 +179,7 @@ class OuterMethod {
       const Index channel = panels.begin(p) * kernels_.lanes;
       args.grad_stride = panels.size(p) * kernels_.lanes;
       args.grad_row = block.columns * args.grad_stride;
-      const Split tiles(unit.columns / taps, kernels_.outer_rows[panels.size(p)]);
+      const Split tiles(unit.columns / taps, tile_rows(panels.size(p), offset_of, taps));
       for (std::int64_t tap = 0; tap < taps; ++tap) {
         const BlockPart part = by_taps ? layout_.inside(block, tap) : all;
         const Range &rows = part.rows, &columns = part.columns;
@@ -221,6 +221,13 @@ class OuterMethod {
   }
 
  private:
+  // Rows a page apart share a few lines of the first cache.
+  template <class Offset>
+  std::int64_t tile_rows(std::int64_t vectors, const Offset& offset_of, std::int64_t step) const {
+    constexpr int kFew = 7;
+    const bool page = (offset_of(step) - offset_of(0)) * static_cast<Index>(sizeof(T)) % 4096 == 0;
+    return page ? std::min(kernels_.outer_rows[vectors], kFew) : kernels_.outer_rows[vectors];
+  }
   // Output channels of a register tile stand together, pixel by pixel.
   Split panels_of(const Unit& unit) const {
     return {width(unit.rows) / kernels_.lanes, kMaxOuterVectors};
