@@ -17,6 +17,8 @@ namespace {
 constexpr std::int64_t kEnoughTasks = 16;  // for which strips are cut into chunks
 constexpr std::int64_t kFewTasks = 4;      // for which a single unit is cut
 constexpr std::int64_t kFewColumns = 64;   // that a unit keeps then
+constexpr std::int64_t kSomeTasks = 9;     // that need no chunks, if units keep so many channels
+constexpr std::int64_t kSomeChannels = 8;
 
 template <class T, class Method>
 class WeightGradient {
@@ -46,9 +48,15 @@ class WeightGradient {
         in_place_(Method::kAnyStrips && readable_in_place()) {
     const auto count = [&] { return shape.g * row_units_.parts * column_units_.parts; };
     // An input that is read in place may be read by more units, which costs less than to add the
-    // sums of chunks (64 channels of 56 x 56, 3x3: 1.1 to 1.2 times as fast).
-    if (in_place_ && strips_ > 1 && strips_ <= kEnoughTasks && count() < kEnoughTasks)
+    // sums of chunks (64 channels of 56 x 56, 3x3: 1.1 to 1.2 times as fast; 96 of 28 x 28 to 128,
+    // with fewer columns each too, 0.80 ms in place of 0.88).
+    if (in_place_ && strips_ > 1 && strips_ <= kEnoughTasks && count() < kEnoughTasks) {
       row_units_ = Split(row_units_.total, kMaxOuterVectors);
+      const std::int64_t wanted = (kSomeTasks - 1) / (shape.g * row_units_.parts) + 1;
+      const std::int64_t parts = std::min(wanted, shape.ic / kSomeChannels);
+      if (by_taps_ && column_units_.parts < parts)
+        column_units_ = Split(shape.ic, (shape.ic - 1) / parts + 1);
+    }
     const std::int64_t units = count();
     chunks_ = Split(strips_, (strips_ - 1) / std::max<std::int64_t>(1, kEnoughTasks / units) + 1);
 
