@@ -342,6 +342,9 @@ void store_channels(const StoreChannelsArgs<T>& args) {
   switch (args.phases) {
     case 1: return store_rows_of_phases<T, 1>(args);
     case 2: return store_rows_of_phases<T, 2>(args);
+    case 3:
+      if constexpr (kEverySize<T>) return store_rows_of_phases<T, 3>(args);
+      break;
     case 4: return store_rows_of_phases<T, 4>(args);
     case 8: return store_rows_of_phases<T, 8>(args);
   }

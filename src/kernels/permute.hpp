@@ -20,24 +20,6 @@ FASTCONV_INLINE void zip(Part<T, N>& a, Part<T, N>& b) {
   a = first;
 }
 
-// The lanes of P vectors in turns, P a power of two: those of the even vectors and those of the odd
-// ones, then both.
-template <class T, Index N, int P>
-FASTCONV_INLINE void zip_all(Part<T, N> (&vector)[P]) {
-  if constexpr (P > 1) {
-    Part<T, N> even[P / 2], odd[P / 2];
-    FASTCONV_UNROLL
-    for (int i = 0; i < P / 2; ++i) even[i] = vector[2 * i], odd[i] = vector[2 * i + 1];
-    zip_all<T, N, P / 2>(even);
-    zip_all<T, N, P / 2>(odd);
-    FASTCONV_UNROLL
-    for (int i = 0; i < P / 2; ++i) {
-      zip<T, N>(even[i], odd[i]);
-      vector[2 * i] = even[i], vector[2 * i + 1] = odd[i];
-    }
-  }
-}
-
 // The lanes of three vectors in turns.
 template <class T>
 FASTCONV_INLINE void zip_three(Vec<T> (&vector)[3]) {
@@ -56,6 +38,26 @@ FASTCONV_INLINE void zip_three(Vec<T> (&vector)[3]) {
   }
   FASTCONV_UNROLL
   for (Index v = 0; v < 3; ++v) vector[v] = zipped[v];
+}
+
+// The lanes of P vectors in turns, P 3 or a power of two: those of the even vectors and those of the
+// odd ones, then both.
+template <class T, Index N, int P>
+FASTCONV_INLINE void zip_all(Part<T, N> (&vector)[P]) {
+  if constexpr (P == 3) {
+    zip_three<T>(vector);
+  } else if constexpr (P > 1) {
+    Part<T, N> even[P / 2], odd[P / 2];
+    FASTCONV_UNROLL
+    for (int i = 0; i < P / 2; ++i) even[i] = vector[2 * i], odd[i] = vector[2 * i + 1];
+    zip_all<T, N, P / 2>(even);
+    zip_all<T, N, P / 2>(odd);
+    FASTCONV_UNROLL
+    for (int i = 0; i < P / 2; ++i) {
+      zip<T, N>(even[i], odd[i]);
+      vector[2 * i] = even[i], vector[2 * i + 1] = odd[i];
+    }
+  }
 }
 
 // Every second element of two neighbouring vectors, `Bytes` of each at a time: of 16 it is a cheaper

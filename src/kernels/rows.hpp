@@ -52,7 +52,7 @@ void pack(const PackArgs<T>& args) {
   }
 }
 
-// Sums of P phases in turns, P a power of two.
+// Sums of P phases in turns, P a power of two or 3.
 template <class T, int P>
 void store_phases(const StoreArgs<T>& args) {
   constexpr Index N = kLanes<T>;
@@ -95,6 +95,9 @@ void store_sums(const StoreArgs<T>& args) {
   switch (args.phases) {
     case 1: return store_phases<T, 1>(args);
     case 2: return store_phases<T, 2>(args);
+    case 3:
+      if constexpr (kEverySize<T>) return store_phases<T, 3>(args);
+      break;
     case 4: return store_phases<T, 4>(args);
     case 8: return store_phases<T, 8>(args);
   }
