@@ -2,10 +2,10 @@
 #
 # What dispatch/dispatch.cpp asks of the CPU must cover the flags given here.
 
-# Loops are unrolled by hand, so that what -O3 adds to -O2 is code alone, a quarter more for no layer
-# that is faster; but without -fpeel-loops weights pack slower, which costs a 7 x 7 layer 14%. What is
-# worth vectors is written in them: those that GCC adds are 12 KB of the wheel, and no faster. The
-# baseline set, for machines without AVX2, is to be small.
+# Loops are unrolled by hand, so that what -O3 adds to -O2 is code alone, a quarter more for no
+# layer that is faster; but without -fpeel-loops weights pack slower, which costs a 7 x 7 layer 14%.
+# What is worth vectors is written in them: those that GCC adds are 12 KB of the wheel, and no
+# faster. The baseline set, for machines without AVX2, is to be small.
 set(FASTCONV_CONVOLUTION_OPTIONS -O2 $<$<CXX_COMPILER_ID:GNU>:-fpeel-loops>)
 set(FASTCONV_PASS_OPTIONS -O2 $<$<CXX_COMPILER_ID:GNU>:-fvect-cost-model=very-cheap>)
 set(FASTCONV_BASELINE_OPTIONS -Os)

@@ -31,6 +31,14 @@ bool takes_one_each(const PoolAxis& axis) {
          (axis.targets - 1) * axis.stride < axis.sources;
 }
 
+bool worth_doubling(const PoolAxis (&axis)[3], std::int64_t longest, std::int64_t lanes) {
+  const PoolAxis &height = axis[1], &width = axis[2];
+  const std::int64_t vectors = up(width.targets, lanes);
+  return takes_one_each(axis[0]) && height.stride == 1 && width.stride == 1 &&
+         std::max(height.kernel, width.kernel) <= longest && vectors <= 16 &&
+         4 * width.targets >= 3 * vectors * lanes;
+}
+
 bool tiles(const PoolAxis& axis) {
   return axis.pad == 0 && axis.dilation == 1 && axis.targets * axis.kernel <= axis.sources &&
          (axis.stride == axis.kernel || axis.targets == 1);

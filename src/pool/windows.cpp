@@ -157,14 +157,11 @@ class Plan {
       way_ = PoolWay::whole;
       return true;
     }
-    // None of the windows in padding alone; lanes mostly used. (Doubled, 32 x 512 planes of 13 x 13
-    // by 5 x 5 take 0.98 ms in place of 1.58, with their places 2.4 in place of 4.4.)
-    const PoolAxis &depth = axis_[0], &height = axis_[1], &width = axis_[2];
+    // None of the windows in padding alone; lanes mostly used.
+    const PoolAxis& width = axis_[2];
     const bool few = kernels_.has_windows(width.kernel, width.stride) &&
-                     depth.kernel * height.kernel <= 12;
-    const bool doubled = takes_one_each(depth) && height.stride == 1 && width.stride == 1 &&
-                         std::max(height.kernel, width.kernel) <= kernels_.longest_doubled &&
-                         fills_vectors(width.targets);
+                     axis_[0].kernel * axis_[1].kernel <= 12;
+    const bool doubled = worth_doubling(axis_, kernels_.longest_doubled, kernels_.lanes);
     if (!(few || doubled) || width.targets * 8 < kernels_.lanes * 3) return false;
     for (const PoolAxis& axis : axis_)
       if (axis.dilation != 1 || axis.pad >= axis.kernel ||
@@ -173,13 +170,6 @@ class Plan {
     if (kind_ == PoolKind::max_index && arrays_.index_stride.axis[2] != 1) return false;
     way_ = few ? PoolWay::windows : PoolWay::doubled;
     return true;
-  }
-
-  // Whether a row's targets fill three quarters of some vectors, not so many that a strip of rows
-  // leaves the first cache.
-  bool fills_vectors(std::int64_t targets) const {
-    const std::int64_t vectors = up(targets, kernels_.lanes);
-    return vectors <= 16 && 4 * targets >= 3 * vectors * kernels_.lanes;
   }
 
   // Small planes without gaps, enough of them to fill most lanes; not long rows of which vectors
