@@ -270,8 +270,7 @@ void store_planes(const StoreChannelsArgs<T>& args, const T* sum, Index first_ch
   const Index channels = args.channels - first_channel < N ? args.channels - first_channel : N;
   const T* bias = args.bias ? args.bias + first_channel : nullptr;
   const Bounds<T> bounds(args.epilogue);
-  const bool side_by_side = args.column_stride == 1 && bounds.exact;
-  const bool whole_channels = channels == N && side_by_side, plain = side_by_side && !args.residual;
+  const bool whole_channels = channels == N && args.column_stride == 1 && bounds.exact;
   const Index each = columns / P;  // and a rest, which belongs to the first phases
   sum += first_channel;
   at += first_channel * args.channel_stride;
@@ -317,12 +316,9 @@ void store_planes(const StoreChannelsArgs<T>& args, const T* sum, Index first_ch
       FASTCONV_UNROLL
       for (int p = 0; p < P; ++p) {
         const Index first = i * P + p * N, rest = columns - first;
-        if (rest <= 0) continue;
-        if (plain)
-          store_first(args.target + place + first, bounds(vector[p]), rest);
-        else if (pixels == N)
+        if (pixels == N)
           store_row<T>(vector[p], args, place + first * args.column_stride);
-        else
+        else if (rest > 0)
           store_some<T>(vector[p], args, place + first * args.column_stride, rest < N ? rest : N);
       }
     }
