@@ -40,8 +40,8 @@ FASTCONV_INLINE void zip_three(Vec<T> (&vector)[3]) {
   for (Index v = 0; v < 3; ++v) vector[v] = zipped[v];
 }
 
-// The lanes of P vectors in turns, P 3 or a power of two: those of the even vectors and those of the
-// odd ones, then both.
+// The lanes of P vectors in turns, P 3 or a power of two: those of the even vectors and of the odd
+// ones, then both.
 template <class T, Index N, int P>
 FASTCONV_INLINE void zip_all(Part<T, N> (&vector)[P]) {
   if constexpr (P == 3) {

@@ -76,8 +76,10 @@ FASTCONV_INLINE void write_index(const PoolArgs<T>& args, const Mask<T>* place, 
   const Index runs = flat ? 1 : width.targets, run = flat ? width.targets * group : group;
   for (Index o = 0; o < runs; ++o, place += run, index += step) {
     if (none) fill_run<std::int64_t>(index, run, -1);
-    for (Index i = 0; i < run && !none; i += kLanes<T>)
-      store_places<T>(index + i, base, load<Mask<T>, kLanes<T>>(place + i), run - i);
+    for_vectors<T>(none ? 0 : run, [&](auto part, Index i) FASTCONV_LAMBDA {
+      const Vec<T> bits = part.load(reinterpret_cast<const T*>(place + i));
+      store_places<T>(index + i, base, reinterpret_cast<Vec<Mask<T>>>(bits), part.count);
+    });
   }
   index -= runs * step;
   if (width.dilation == 1) return;

@@ -9,7 +9,8 @@
 namespace fastconv::FASTCONV_ISA {
 namespace {
 
-// Powers of two that make a window, from its first element on: the largest one twice, or, of a sum, each of its bits.
+// Powers of two that make a window, from its first element on: the largest one twice, or, of a sum,
+// each of its bits.
 struct Doubling {
   static constexpr int kMost = 5;
   template <class Op>
@@ -34,8 +35,7 @@ struct Doubling {
 // The longest window, so that two vectors hold those of one. Not with AVX2, whose instructions move
 // lanes by constants alone: it took 1.2 to 2 times as long as other ways.
 template <class T>
-constexpr Index kLongestDoubled =
-    kEverySize<T> && kVectorBytes == 64 ? kLanes<T> + 1 : 0;
+constexpr Index kLongestDoubled = kEverySize<T> && kVectorBytes == 64 ? kLanes<T> + 1 : 0;
 
 // V vectors of windows.
 template <class Op, int V>
