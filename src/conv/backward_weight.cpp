@@ -169,8 +169,7 @@ class WeightGradient {
 
   // Whether outputs side by side meet inputs side by side, or two apart, or channels stand so, and
   // none reads padding (channels-last, 480 of 14 x 14 to 192 take 0.19 ms, copied 0.24; stride 2,
-  // 3x3 of 128 planes of 56 x 56 1.21 and 1.51). Planes a whole number of pages apart would share
-  // the lines of the cache.
+  // 3x3 of 128 planes of 56 x 56 1.21 and 1.51).
   bool readable_in_place() {
     const Strides& stride = shape_.input;
     const bool channels = stride.channel == 1 && pixel_step() > 2;

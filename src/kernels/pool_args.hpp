@@ -18,6 +18,12 @@ constexpr Index kPoolRing = 8;  // lines that are filled, then folded
 // stands at position i * spread. Spread is 1 but for gradients, where it is the pooling's stride.
 struct PoolAxis {
   Index sources, targets, kernel, stride, dilation, pad, spread;
+
+  // Whether target j takes source j * stride and no other. (Inline in each kernel set: out of line,
+  // one set's would serve all.)
+  [[gnu::always_inline]] bool takes_one_each() const {
+    return kernel == 1 && pad == 0 && spread == 1 && (targets - 1) * stride < sources;
+  }
 };
 
 // A row of windows. Level 0 is the row itself, between fills; element i of level l + 1 joins the

@@ -74,14 +74,13 @@ FASTCONV_INLINE void write_index(const PoolArgs<T>& args, const Mask<T>* place, 
   const Index group = args.line.group, step = args.index_stride[2];
   const bool flat = step == group;
   const Index runs = flat ? 1 : width.targets, run = flat ? width.targets * group : group;
-  for (Index o = 0; o < runs; ++o, place += run, index += step) {
-    if (none) fill_run<std::int64_t>(index, run, -1);
+  for (Index o = 0; o < runs; ++o) {
+    if (none) fill_run<std::int64_t>(index + o * step, run, -1);
     for_vectors<T>(none ? 0 : run, [&](auto part, Index i) FASTCONV_LAMBDA {
-      const Vec<T> bits = part.load(reinterpret_cast<const T*>(place + i));
-      store_places<T>(index + i, base, reinterpret_cast<Vec<Mask<T>>>(bits), part.count);
+      const Vec<T> bits = part.load(reinterpret_cast<const T*>(place + o * run + i));
+      store_places<T>(index + o * step + i, base, reinterpret_cast<Vec<Mask<T>>>(bits), part.count);
     });
   }
-  index -= runs * step;
   if (width.dilation == 1) return;
   for (Index o = 0; o < width.targets; ++o)
     if (reach(width, o).count == 0) fill_run<std::int64_t>(index + o * step, group, -1);

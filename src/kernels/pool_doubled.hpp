@@ -13,8 +13,6 @@ namespace {
 // each of its bits.
 struct Doubling {
   static constexpr int kMost = 5;
-  template <class Op>
-  static constexpr bool kAdds = std::is_same_v<Op, Sum<typename Op::Element>>;
   struct Power {
     int level;  // 2^level neighbours
     Index first;
@@ -24,10 +22,11 @@ struct Doubling {
 
   Doubling(Index kernel, bool sum) {
     while (Index{2} << levels <= kernel) ++levels;
-    if (!sum) power[powers++] = {levels, 0};
-    Index rest = sum ? kernel : kernel - (Index{1} << levels);
+    const Index rest = kernel - (Index{1} << levels);
+    Index first = 0;
     for (int l = 0; sum && l <= levels; ++l)
-      if (kernel >> l & 1) power[powers++] = {l, kernel - rest}, rest -= Index{1} << l;
+      if (kernel >> l & 1) power[powers++] = {l, first}, first += Index{1} << l;
+    if (!sum) power[powers++] = {levels, 0};
     if (!sum && rest > 0) power[powers++] = {levels, rest};
   }
 };
@@ -124,16 +123,15 @@ class DoubledStrip {
 constexpr Index kDoubledRows = 128;
 
 // Items of rows of V: item r becomes that of the windows' rows from r on.
-template <class Op, int V, class Item, class Finish>
+template <class Op, bool Mean, int V, class Item, class Finish>
 FASTCONV_INLINE void join_down(const Doubling& down, Item* item, Index read, Index rows,
                                const Finish& finish) {
   constexpr Index N = kLanes<typename Op::Element>;
-  constexpr bool kAdds = Doubling::kAdds<Op>;
-  Item sum[kAdds ? V * kDoubledRows : 1];
+  Item sum[Mean ? V * kDoubledRows : 1];
   int p = 0;
   for (int l = 0; l < down.levels; ++l) {
     const Index step = V * (Index{1} << l);
-    for (; kAdds && down.power[p].level == l; ++p) {
+    for (; Mean && down.power[p].level == l; ++p) {
       const Item* const some = item + V * down.power[p].first;
       for (Index i = 0; i < V * rows; ++i)
         sum[i] = p == 0 ? some[i] : Op::template join<N>(sum[i], some[i]);
@@ -145,7 +143,7 @@ FASTCONV_INLINE void join_down(const Doubling& down, Item* item, Index read, Ind
   if (down.powers == 1) {
     for (Index i = 0; i < V * rows; ++i) finish(i, last[i]);
   } else {
-    const Item* const first = kAdds ? sum : item;
+    const Item* const first = Mean ? sum : item;
     for (Index i = 0; i < V * rows; ++i) finish(i, Op::template join<N>(first[i], last[i]));
   }
 }
@@ -186,7 +184,7 @@ void doubled_by(const PoolArgs<T>& args) {
         for (int v = 0; v < V; ++v) item[r + i < end ? r + i : end - 1][v] = all[i][v];
       }
     }
-    join_down<Op, V>(down, item[0], read, rows, finish);
+    join_down<Op, Mean, V>(down, item[0], read, rows, finish);
   };
 
   for (Index plane = 0; plane < args.planes; ++plane)

@@ -54,12 +54,6 @@ struct Span {
   }
 };
 
-// Whether target j takes source j * stride and no other.
-FASTCONV_INLINE bool one_each(const PoolAxis& axis) {
-  return axis.kernel == 1 && axis.pad == 0 && axis.spread == 1 &&
-         (axis.targets - 1) * axis.stride < axis.sources;
-}
-
 template <class T>
 FASTCONV_INLINE Index pitch_of(Index elements) {
   return (elements + kLanes<T> - 1) / kLanes<T> * kLanes<T>;

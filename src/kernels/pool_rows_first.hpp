@@ -34,8 +34,8 @@ void rows_first(const PoolArgs<T>& args) {
     fill_run(row + line.left + line.length, line.right, Op::identity());
   }
   const bool flat = source_pixel == group, flat_target = args.target_stride[2] == group;
-  const bool direct = flat && line.left == 0 && line.right == 0 && one_each(depth) &&
-                      one_each(height);
+  const bool direct = flat && line.left == 0 && line.right == 0 &&
+                      depth.takes_one_each() && height.takes_one_each();
   // Runs of a row: all of it, or a group at a time.
   const Index runs = flat ? 1 : pixels, run = flat ? line.length : group;
 

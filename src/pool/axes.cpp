@@ -26,15 +26,10 @@ bool covers_all(const PoolAxis& axis) {
          axis.kernel - axis.pad >= axis.sources;
 }
 
-bool takes_one_each(const PoolAxis& axis) {
-  return axis.kernel == 1 && axis.pad == 0 && axis.spread == 1 &&
-         (axis.targets - 1) * axis.stride < axis.sources;
-}
-
 bool worth_doubling(const PoolAxis (&axis)[3], std::int64_t longest, std::int64_t lanes) {
   const PoolAxis &height = axis[1], &width = axis[2];
   const std::int64_t vectors = up(width.targets, lanes);
-  return takes_one_each(axis[0]) && height.stride == 1 && width.stride == 1 &&
+  return axis[0].takes_one_each() && height.stride == 1 && width.stride == 1 &&
          std::max(height.kernel, width.kernel) <= longest && vectors <= 16 &&
          4 * width.targets >= 3 * vectors * lanes;
 }

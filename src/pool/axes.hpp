@@ -18,9 +18,6 @@ PoolAxis reversed(const PoolAxis& axis);
 // Whether there is one target, of all sources.
 bool covers_all(const PoolAxis& axis);
 
-// Whether target j takes source j * stride and no other.
-bool takes_one_each(const PoolAxis& axis);
-
 // Whether windows of at most `longest` neighbours are quicker by PoolWay::doubled: a row's targets
 // fill three quarters of some vectors, not so many that a strip of rows leaves the first cache.
 // (32 x 512 planes of 13 x 13 by 5 x 5 take 0.98 ms in place of 1.58, with places 2.4 of 4.4.)

@@ -112,8 +112,8 @@ class Plan {
   // where those of the height meet all columns, and the line between them.
   void choose_way(bool channels_last) {
     const PoolAxis &d = axis_[0], &h = axis_[1], &w = axis_[2];
-    slide_ = takes_one_each(d) && h.dilation == 1 && h.spread == 1 && h.kernel > 3 * h.stride + 3 &&
-             (kind_ != PoolKind::mean_gradient || h.stride == 1);
+    slide_ = d.takes_one_each() && h.dilation == 1 && h.spread == 1 &&
+             h.kernel > 3 * h.stride + 3 && (kind_ != PoolKind::mean_gradient || h.stride == 1);
     way_ = joins() ? PoolWay::rows : PoolWay::columns;
     if (!channels_last) return;
     const auto taps = [](const PoolAxis& axis) {
